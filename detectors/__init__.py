@@ -1,0 +1,1 @@
+"""Detectors: what reads and judges. Knows nothing of HTTP, policy or the service."""

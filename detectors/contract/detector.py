@@ -1,0 +1,67 @@
+"""The two protocols of detection: a view reveals, a check judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from detectors.contract.exchange import Part, TextPart
+from detectors.contract.finding import Finding
+
+
+class View(Protocol):
+    """Derives parts from a part: what it shows, or what it decodes to. Never judges.
+
+    Implementations keep no state between calls and may be called from several threads at once.
+    """
+
+    name: str
+    version: str
+
+    def applies(self, part: Part) -> bool:
+        """Whether this view must run over the part for it to count as inspected."""
+        ...
+
+    def reveal(self, part: Part) -> Sequence[Part]:
+        """The parts derived from it, each with ``parent`` and ``method``; empty if none.
+
+        Raises any exception when the part could not be read: the run then counts as failed.
+        """
+        ...
+
+    def self_check(self) -> None:
+        """Reads a known input. Raises ``SelfCheckError`` if the answer is not the known one."""
+        ...
+
+
+class Check(Protocol):
+    """Scores texts. Never decides. Stateless and thread-safe, as views are."""
+
+    name: str
+    version: str
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        """For each text its findings, in the order of the texts; empty where nothing scored."""
+        ...
+
+    def self_check(self) -> None:
+        """Judges a known input. Raises ``SelfCheckError`` if the answer is not the known one."""
+        ...
+
+
+class DetectorError(Exception):
+    """Root of what a detector may raise on purpose; its message holds no payload.
+
+    DetectorError
+    ├── ModelError       a model file is missing, broken or not the one expected
+    ├── SelfCheckError   a loaded detector did not give its known answer
+    └── MediaError       (detectors.media.decode) bytes that are not the picture they claim to be
+    """
+
+
+class ModelError(DetectorError):
+    """A model file is missing, broken or not the one expected."""
+
+
+class SelfCheckError(DetectorError):
+    """A loaded detector did not give its known answer."""
