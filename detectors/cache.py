@@ -1,0 +1,64 @@
+"""Verdicts by content: a chat sends its history again each turn, and pays only for what is new.
+
+The second of the two seams of scale-out: what is kept is serialisable, so a shared store can
+stand behind the same methods.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from typing import TypeVar
+
+from detectors.contract.detector import Detector
+from detectors.contract.exchange import ImagePart, Part, TextPart
+from detectors.contract.finding import Finding
+
+V = TypeVar("V")
+
+
+def content_key(detector: Detector, part: TextPart | ImagePart) -> str:
+    """A hash of all that the detector's answer depends on: its version, and the part's content."""
+    content = part.text.encode(errors="surrogatepass") if isinstance(part, TextPart) else part.data
+    digest = hashlib.sha256()
+    for field in (detector.name, detector.version, type(part).__name__, part.origin):
+        digest.update(field.encode() + b"\0")
+    digest.update(content)
+    return digest.hexdigest()
+
+
+class VerdictCache:
+    """The last ``size`` answers of views and checks, in process; thread-safe. 0 keeps nothing."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._findings: OrderedDict[str, tuple[Finding, ...]] = OrderedDict()
+        self._parts: OrderedDict[str, tuple[Part, ...]] = OrderedDict()
+
+    def findings(self, key: str) -> tuple[Finding, ...] | None:
+        """What a check found in this content, or None if it has not judged it."""
+        return self._get(self._findings, key)
+
+    def put_findings(self, key: str, found: tuple[Finding, ...]) -> None:
+        self._put(self._findings, key, found)
+
+    def parts(self, key: str) -> tuple[Part, ...] | None:
+        """What a view derived from this content, or None if it has not read it."""
+        return self._get(self._parts, key)
+
+    def put_parts(self, key: str, derived: tuple[Part, ...]) -> None:
+        self._put(self._parts, key, derived)
+
+    def _get(self, store: OrderedDict[str, V], key: str) -> V | None:
+        with self._lock:
+            if key in store:
+                store.move_to_end(key)
+            return store.get(key)
+
+    def _put(self, store: OrderedDict[str, V], key: str, value: V) -> None:
+        with self._lock:
+            store[key] = value
+            while len(store) > self._size:
+                store.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Checks: each scores texts, and decides nothing."""

@@ -1,0 +1,211 @@
+"""Inspection: runs the views, then the checks, over every part, and accounts for each.
+
+A part counts as inspected when every view that applies to it and every check of its text ended
+clean or found, and so did those of everything derived from it. Anything else is a gap.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from detectors.cache import VerdictCache, content_key
+from detectors.contract.detector import Check, Detector, DetectorError, View
+from detectors.contract.exchange import (
+    DocumentPart,
+    Exchange,
+    ImagePart,
+    OpaquePart,
+    Part,
+    TextPart,
+)
+from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
+from detectors.views.join import join
+
+MOST_PARTS: Final = 2048  # with the derived ones: a request may not cost without bound
+MOST_DEPTH: Final = 4  # of views upon views
+BATCH: Final = 32  # texts a check judges at once; the deadline is looked at between batches
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """One inspection while it is being written."""
+
+    deadline: float
+    parts: list[Part] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    roots: dict[str, str] = field(default_factory=dict)
+    gaps: dict[str, Gap] = field(default_factory=dict)
+
+    def add(self, part: Part) -> None:
+        self.parts.append(part)
+        self.roots[part.key] = self.roots.get(part.parent or "", part.parent or part.key)
+
+    def run(self, part: Part, detector: str, outcome: Outcome, ms: float, reason: str = "") -> None:
+        self.runs.append(
+            Run(part=part.key, detector=detector, outcome=outcome, ms=ms, reason=reason)
+        )
+        if outcome not in {Outcome.CLEAN, Outcome.FOUND}:
+            self.gap(part, outcome.value, f"{detector}: {reason}")
+
+    def gap(self, part: Part, kind: str, reason: str) -> None:
+        root = self.roots[part.key]
+        self.gaps.setdefault(root, Gap(part=root, kind=kind, reason=reason))
+
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+class Inspector:
+    """Views and checks over one exchange at a time. Thread-safe: it keeps nothing but verdicts."""
+
+    def __init__(
+        self, views: Sequence[View], checks: Sequence[Check], cache: VerdictCache | None = None
+    ) -> None:
+        self.views = tuple(views)
+        self.checks = tuple(checks)
+        self._cache = cache if cache is not None else VerdictCache(0)
+
+    def versions(self) -> dict[str, str]:
+        """Detector name → version."""
+        return {detector.name: detector.version for detector in self._detectors()}
+
+    def self_check(self) -> None:
+        """Raises ``SelfCheckError`` if any detector does not give its known answer."""
+        for detector in self._detectors():
+            detector.self_check()
+
+    def _detectors(self) -> tuple[Detector, ...]:
+        return (*self.views, *self.checks)
+
+    def inspect(self, exchange: Exchange, timeout_s: float) -> Inspection:
+        """Everything that is known of the exchange; what is not reached in time is a gap.
+
+        A view or check that has begun is not interrupted: a deadline holds between runs.
+        """
+        sheet = _Sheet(deadline=time.monotonic() + timeout_s)
+        own = list(exchange.parts())
+        for part in own:
+            sheet.add(part)
+        for part in own:
+            self._reveal(part, sheet, 0)
+        for text in join(exchange, _read_from_pictures(sheet)):
+            sheet.add(text)
+            self._reveal(text, sheet, 0)
+        texts = [part for part in sheet.parts if isinstance(part, TextPart)]
+        for check in self.checks:
+            self._judge(check, texts, sheet)
+        coverage = Coverage(
+            seen=len(own), inspected=len(own) - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
+        )
+        return Inspection(
+            parts=tuple(sheet.parts),
+            findings=tuple(sheet.findings),
+            runs=tuple(sheet.runs),
+            coverage=coverage,
+        )
+
+    def _reveal(self, part: Part, sheet: _Sheet, depth: int) -> None:
+        applying = [view for view in self.views if view.applies(part)]
+        if isinstance(part, OpaquePart):
+            sheet.gap(part, part.kind, part.reason)
+        elif not applying and isinstance(part, ImagePart | DocumentPart):
+            sheet.gap(part, "no_detector", f"no view reads {part.media_type}")
+        for view in applying:
+            if depth >= MOST_DEPTH or len(sheet.parts) >= MOST_PARTS:
+                sheet.run(part, view.name, Outcome.SKIPPED, 0.0, "too much to derive")
+                continue
+            for child in self._derive(view, part, sheet):
+                sheet.add(child)
+                self._reveal(child, sheet, depth + 1)
+
+    def _derive(self, view: View, part: Part, sheet: _Sheet) -> Sequence[Part]:
+        if sheet.late():
+            sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "deadline")
+            return ()
+        begun = time.perf_counter()
+        key = content_key(view, part) if isinstance(part, ImagePart) else ""
+        known = self._cache.parts(key) if key else None
+        if known is not None:
+            derived: Sequence[Part] = [
+                replace(child, pointer=part.pointer, parent=part.key) for child in known
+            ]
+        else:
+            try:
+                derived = view.reveal(part)
+            except Exception as error:  # noqa: BLE001 - whatever a view meets, the run has failed
+                sheet.run(part, view.name, Outcome.FAILED, _ms(begun), _reason(error))
+                return ()
+            if key:
+                self._cache.put_parts(key, tuple(derived))
+        sheet.run(part, view.name, Outcome.FOUND if derived else Outcome.CLEAN, _ms(begun))
+        return derived
+
+    def _judge(self, check: Check, texts: Sequence[TextPart], sheet: _Sheet) -> None:
+        twins: dict[str, list[TextPart]] = {}
+        for text in texts:
+            twins.setdefault(content_key(check, text), []).append(text)
+        new = []
+        for key, same in twins.items():
+            known = self._cache.findings(key)
+            if known is None:
+                new.append((key, same))
+            else:
+                _settle(check, same, known, 0.0, sheet)
+        for start in range(0, len(new), BATCH):
+            self._judge_batch(check, new[start : start + BATCH], sheet)
+
+    def _judge_batch(
+        self, check: Check, batch: Sequence[tuple[str, list[TextPart]]], sheet: _Sheet
+    ) -> None:
+        """Judges each distinct text once; a text that fails does not take the others with it."""
+        if sheet.late():
+            for text in (text for _, same in batch for text in same):
+                sheet.run(text, check.name, Outcome.TIMED_OUT, 0.0, "deadline")
+            return
+        begun = time.perf_counter()
+        try:
+            judged = check.judge([same[0] for _, same in batch])
+        except Exception as error:  # noqa: BLE001 - whatever a check meets, the run has failed
+            if len(batch) > 1:
+                for single in batch:
+                    self._judge_batch(check, [single], sheet)
+                return
+            for text in batch[0][1]:
+                sheet.run(text, check.name, Outcome.FAILED, _ms(begun), _reason(error))
+            return
+        share = _ms(begun) / len(batch)
+        for (key, same), found in zip(batch, judged, strict=True):
+            self._cache.put_findings(key, tuple(found))
+            _settle(check, same, found, share, sheet)
+
+
+def _settle(
+    check: Check, same: Sequence[TextPart], found: Sequence[Finding], ms: float, sheet: _Sheet
+) -> None:
+    outcome = Outcome.FOUND if found else Outcome.CLEAN
+    for text in same:
+        sheet.findings.extend(replace(item, part=text.key) for item in found)
+        sheet.run(text, check.name, outcome, ms)
+
+
+def _read_from_pictures(sheet: _Sheet) -> dict[str, list[TextPart]]:
+    """Key of a picture → the texts read from it."""
+    pictures = {part.key for part in sheet.parts if isinstance(part, ImagePart)}
+    read: dict[str, list[TextPart]] = {}
+    for part in sheet.parts:
+        if isinstance(part, TextPart) and part.parent in pictures:
+            read.setdefault(part.parent, []).append(part)
+    return read
+
+
+def _ms(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 3)
+
+
+def _reason(error: Exception) -> str:
+    """A detector's own words, which hold no payload; of any other error only its kind."""
+    return str(error) if isinstance(error, DetectorError) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Bytes to what the model will see: decode under limits, canonicalise, paint over."""

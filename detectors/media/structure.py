@@ -1,0 +1,174 @@
+"""Walks a picture file without decoding it: size, frames, and whether it holds anything extra.
+
+Extra is whatever a plain picture does not need: EXIF, XMP, profiles, comments, text, thumbnails,
+further frames, bytes after the end. Sources: the PNG specification (third edition), ITU-T T.81
+annex B for JPEG, RFC 9649 for WebP, the GIF89a specification.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+MOST_PIECES = 200_000
+"""A file in more chunks, segments or blocks than this is taken for broken (bounded work)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """What a file's own structure says.
+
+    ``format`` is Pillow's name for it, ``frames`` 1 for a still picture. ``plain`` is True only
+    if the file holds nothing but its pixels, 8 bits or fewer to a channel.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int = 1
+    plain: bool = False
+    truncated: bool = False
+
+
+def examine(data: bytes) -> Structure | None:
+    """The structure of a PNG, JPEG, WebP or GIF by its first bytes; None for anything else."""
+    for magic, walk in (
+        (b"\x89PNG\r\n\x1a\n", _png),
+        (b"\xff\xd8\xff", _jpeg),
+        (b"RIFF", _webp),
+        (b"GIF87a", _gif),
+        (b"GIF89a", _gif),
+    ):
+        if data.startswith(magic):
+            return walk(data)
+    return None
+
+
+def _big(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "big")
+
+
+def _little(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")
+
+
+_PNG_NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"}
+
+
+def _png(data: bytes) -> Structure:
+    width, height, depth = _big(data, 16, 4), _big(data, 20, 4), data[24:25]
+    at, frames, sound = 8, 1, True
+    kinds: list[bytes] = []
+    while at + 12 <= len(data) and len(kinds) < MOST_PIECES:
+        size, kind = _big(data, at, 4), data[at + 4 : at + 8]
+        end = at + 12 + size
+        if kind == b"acTL":
+            frames = max(1, _big(data, at + 8, 4))
+        kinds.append(kind)
+        if end > len(data) or kind == b"IEND":
+            at = end
+            break
+        sound = sound and zlib.crc32(data[at + 4 : end - 4]) == _big(data, end - 4, 4)
+        at = end
+    whole = kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and at <= len(data)
+    plain = sound and at == len(data) and set(kinds) <= _PNG_NEEDED and depth != b"\x10"
+    return Structure(
+        format="PNG", width=width, height=height, frames=frames, plain=plain, truncated=not whole
+    )
+
+
+_ENTROPY_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""The next marker that is not a restart: where a scan's entropy-coded data ends."""
+
+_SOS, _EOI, _MARKER = 0xDA, b"\xff\xd9", 0xFF
+_EIGHT_BITS = 8
+_SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_JPEG_NEEDED = {0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD}
+_PLAIN_APPS = {0xE0: (b"JFIF\0", 16), 0xEE: (b"Adobe", 14)}
+"""JFIF without a thumbnail and Adobe's colour transform: the length field of each is fixed."""
+
+
+def _jpeg(data: bytes) -> Structure:
+    width = height = 0
+    at, plain, ended = 2, True, False
+    for _ in range(MOST_PIECES):
+        if at + 4 > len(data) or data[at] != _MARKER:
+            break
+        marker, size = data[at + 1], _big(data, at + 2, 2)
+        if marker in _SIZES and not width:
+            height, width = _big(data, at + 5, 2), _big(data, at + 7, 2)
+            plain = plain and data[at + 4] == _EIGHT_BITS
+        if marker in _PLAIN_APPS:
+            name, fixed = _PLAIN_APPS[marker]
+            plain = plain and size == fixed and data.startswith(name, at + 4)
+        else:
+            plain = plain and marker in _JPEG_NEEDED
+        at += 2 + size
+        if marker == _SOS:
+            found = _ENTROPY_END.search(data, at)
+            at = found.start() if found else len(data)
+            if data[at : at + 2] == _EOI:
+                at, ended = at + 2, True
+                break
+    plain = plain and at == len(data)
+    return Structure(format="JPEG", width=width, height=height, plain=plain, truncated=not ended)
+
+
+def _webp(data: bytes) -> Structure | None:
+    if data[8:12] != b"WEBP":
+        return None
+    kind = data[12:16]
+    width, height = _webp_size(data, kind)
+    whole = 8 + _little(data, 4, 4) <= len(data)
+    frames, at = 0, 12
+    for _ in range(MOST_PIECES):
+        if kind != b"VP8X" or at + 8 > len(data):
+            break
+        frames += data[at : at + 4] == b"ANMF"
+        at += 8 + _little(data, at + 4, 4) + _little(data, at + 4, 4) % 2
+    only = 12 + 8 + _little(data, 16, 4) + _little(data, 16, 4) % 2
+    plain = kind in {b"VP8 ", b"VP8L"} and only == len(data) == 8 + _little(data, 4, 4)
+    return Structure(
+        format="WEBP",
+        width=width,
+        height=height,
+        frames=max(1, frames),
+        plain=plain,
+        truncated=not whole,
+    )
+
+
+def _webp_size(data: bytes, kind: bytes) -> tuple[int, int]:
+    if kind == b"VP8X":
+        return 1 + _little(data, 24, 3), 1 + _little(data, 27, 3)
+    if kind == b"VP8L":
+        bits = _little(data, 21, 4)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
+
+
+_GIF_IMAGE = 0x2C
+
+
+def _gif(data: bytes) -> Structure:
+    width, height, flags = _little(data, 6, 2), _little(data, 8, 2), data[10:11] or b"\0"
+    at, frames = 13 + _table(flags[0]), 0
+    while at < len(data) and data[at] in b"\x21\x2c" and frames < MOST_PIECES:
+        if data[at] == _GIF_IMAGE and at + 9 < len(data):
+            frames += 1
+            at += 11 + _table(data[at + 9])
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    # Never plain: a GIF holds what a still picture does not need, and always becomes a PNG.
+    return Structure(
+        format="GIF", width=width, height=height, frames=max(1, frames), truncated=not frames
+    )
+
+
+def _table(flags: int) -> int:
+    """Bytes of the colour table that a GIF's flags announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0

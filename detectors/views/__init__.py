@@ -1,0 +1,1 @@
+"""Views: each derives parts from a part, and judges nothing."""

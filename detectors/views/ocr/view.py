@@ -1,0 +1,101 @@
+"""The view ``ocr``: a picture to the text that stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from detectors.contract.detector import SelfCheckError
+from detectors.contract.exchange import ImagePart, Line, Origin, Part, TextPart
+from detectors.media.decode import Limits, decode, flatten, upright
+from detectors.views.ocr.detect import Picture
+from detectors.views.ocr.models import FOLDER, Models, load_models
+from detectors.views.ocr.read import read
+from detectors.views.ocr.recognise import Reading
+
+SCORE_FLOOR, LONE_FLOOR = 0.5, 0.85
+"""Lines that score lower are textures taken for text, or unreadable; see the models' card.
+
+The second holds for a line of a single character, which is the usual misreading of an edge.
+"""
+
+MOST_LINES = 300
+"""A dense page of print has 100 to 270 lines. Beyond this a picture counts as not inspected."""
+
+KNOWN_WORD = "Glassgate"
+
+
+class Ocr:
+    """Reads the text in pictures. Any thread may call it: the sessions are shared."""
+
+    name = "ocr"
+
+    def __init__(self, models: Models, *, most_lines: int = MOST_LINES) -> None:
+        self._models = models
+        self._most_lines = most_lines
+        self.version = f"pp_ocrv6-small+{models.digest[:12]}"
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER, threads: int = 1, *, most_lines: int = MOST_LINES) -> Self:
+        """Loads the models of ``folder``; ``threads`` inside one inference. Raises ``ModelError``.
+
+        Sets OpenCV, which keeps one setting for the process, to as many threads.
+        """
+        cv2.setNumThreads(threads)
+        return cls(load_models(folder, threads), most_lines=most_lines)
+
+    def applies(self, part: Part) -> bool:
+        return isinstance(part, ImagePart)
+
+    def reveal(self, part: Part) -> Sequence[Part]:
+        """One text part of all lines in reading order, or nothing where no text was read.
+
+        Raises ``MediaError`` for a broken picture and ``TooMuchTextError``.
+        """
+        if not isinstance(part, ImagePart):
+            return ()
+        image = flatten(upright(decode(part.data, Limits())))
+        readings = [line for line in self._read(image) if _legible(line)]
+        if not readings:
+            return ()
+        return (
+            TextPart(
+                pointer=part.pointer,
+                origin=Origin.THIRD_PARTY,
+                parent=part.key,
+                method=self.name,
+                text="\n".join(reading.text for reading in readings),
+                lines=_lines(readings),
+            ),
+        )
+
+    def self_check(self) -> None:
+        """Draws a word and reads it. Raises ``SelfCheckError``."""
+        image = Image.new("RGB", (320, 96), "white")
+        font = ImageFont.load_default(40)
+        ImageDraw.Draw(image).text((40, 20), KNOWN_WORD, fill="black", font=font)
+        if [line.text for line in self._read(image)] != [KNOWN_WORD]:
+            raise SelfCheckError("ocr: did not read the word that it drew; reinstall glassgate")
+
+    def _read(self, image: Image.Image) -> list[Reading]:
+        picture: Picture = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)
+        return read(self._models, picture, self._most_lines)
+
+
+def _legible(reading: Reading) -> bool:
+    length = len(reading.text.strip())
+    return length > 0 and reading.score >= (LONE_FLOOR if length == 1 else SCORE_FLOOR)
+
+
+def _lines(readings: Sequence[Reading]) -> tuple[Line, ...]:
+    lines, start = [], 0
+    for reading in readings:
+        box = tuple((float(x), float(y)) for x, y in reading.quad)
+        lines.append(Line(text=reading.text, box=box, score=reading.score, start=start))
+        start += len(reading.text) + 1
+    return tuple(lines)

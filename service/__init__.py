@@ -1,0 +1,1 @@
+"""The service: the proxy around the detectors."""

@@ -1,0 +1,130 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detectors.contract.detector import DetectorError
+from service import doctor as doctors
+from service import trial
+from service.demo import write_demo
+from service.policy.load import PolicyError
+from service.serve import StartError
+from service.serve import serve as run
+from service.settings import Settings, SettingsError
+from service.telemetry import lines
+
+app = typer.Typer(
+    help="Glassgate: the gate sees what the model sees.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+BAD_USE = 2
+CHAT = "/v1/chat/completions"
+
+
+class Role(StrEnum):
+    """Whose text ``check --prompt`` is."""
+
+    USER = "user"
+    TOOL = "tool"
+    SYSTEM = "system"
+
+
+@app.command()
+def serve(
+    upstream: Annotated[
+        str | None, typer.Option(help="Base URL of the model's API, or `sandbox`.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the proxy; 0 picks one.")] = None,
+    admin_host: Annotated[str | None, typer.Option(help="Address of the admin listener.")] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Port of the admin listener.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy file.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    demo: Annotated[
+        Path | None, typer.Option(help="Write demo pictures here and print commands to try.")
+    ] = None,
+) -> None:
+    """Run the proxy. Each option is also an environment variable, GLASSGATE_…; flags win."""
+    settings = Settings.read(
+        upstream=upstream,
+        host=host,
+        port=port,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        policy=policy,
+        workers=workers,
+    )
+    lines.configure(settings.log_level)
+    requests = write_demo(demo) if demo else ()
+
+    def started(proxy_port: int, admin_port: int) -> None:
+        proxy = f"http://{settings.host}:{proxy_port}"
+        typer.echo(f"Glassgate  {proxy}  ->  {settings.upstream}")
+        typer.echo(f"admin      http://{settings.admin_host}:{admin_port}  /metrics /readyz")
+        typer.echo(f"policy     {settings.policy}")
+        for request in requests:
+            typer.echo(f"try        curl -s {proxy}{CHAT} -d @{shlex.quote(str(request))}")
+        sys.stdout.flush()
+
+    run(settings, started)
+
+
+@app.command()
+def check(
+    prompt: Annotated[str, typer.Option(help="The text beside the pictures.")] = "",
+    image: Annotated[list[Path] | None, typer.Option(help="A picture; may be repeated.")] = None,
+    role: Annotated[Role, typer.Option(help="Whose text the prompt is.")] = Role.USER,
+    policy: Annotated[Path | None, typer.Option(help="The policy file.")] = None,
+) -> None:
+    """Inspect one prompt with its pictures and print the verdict as JSON.
+
+    Exit status: 0 forward, 10 rewrite, 20 refuse, 2 bad use.
+    """
+    if not prompt and not image:
+        raise SettingsError("nothing to check: give --prompt, --image or both")
+    settings = Settings.read(policy=policy)
+    examined, trace = trial.verdict(settings, prompt, image or [], role.value)
+    typer.echo(trial.as_json(examined, trace))
+    raise typer.Exit(trial.EXIT[examined.decision.action])
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to write the pictures.")] = Path("demo"),
+) -> None:
+    """Write a harmless picture and an attack picture, to try the gate with."""
+    for picture in write_demo(folder):
+        typer.echo(str(picture))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which models load, and what is missing and how to mend it."""
+    healthy = True
+    for finding in doctors.examine(Settings.read()):
+        healthy = healthy and finding.well
+        typer.echo(str(finding))
+    raise typer.Exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """The ``glassgate`` command."""
+    try:
+        app()
+    except (SettingsError, PolicyError, StartError, DetectorError) as error:
+        typer.echo(f"glassgate: {error}", err=True)
+        raise SystemExit(BAD_USE) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What is known of a call so far; when it is over, what is remembered of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from detectors.contract.exchange import Exchange, Stage
+from detectors.contract.finding import Finding, Gap, Inspection
+from service.errors import GlassgateError
+from service.policy.model import Action, Decision
+from service.telemetry import audit, metrics
+from service.telemetry.audit import Record, Seen
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """One call while it is under way. Written by one thread at a time."""
+
+    id: str
+    dialect: str
+    policy: str
+    views: frozenset[str]
+    begun: float = field(default_factory=time.perf_counter)
+    model: str = ""
+    stream: bool = False
+    stage: Stage = Stage.REQUEST
+    decision: Decision | None = None
+    status: int = 0
+    error: str = ""
+    upstream_status: int | None = None
+    seen: int = 0
+    inspected: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    highest: dict[tuple[str, str], float] = field(default_factory=dict)
+    shadow: list[str] = field(default_factory=list)
+    ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def action(self) -> str:
+        if self.error:
+            return "error"
+        return self.decision.action.value if self.decision else Action.FORWARD.value
+
+    @property
+    def coverage(self) -> str:
+        """Parts inspected of parts seen, of the request and its answer: ``7/7``."""
+        return f"{self.inspected}/{self.seen}"
+
+    @contextmanager
+    def timed(self, verb: str) -> Iterator[None]:
+        """Adds the time of the block to the verb's milliseconds."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._add(verb, (time.perf_counter() - begun) * 1000)
+
+    def asked(self, exchange: Exchange) -> None:
+        self.model = exchange.model
+        self.stream = exchange.stream
+
+    def inspection(self, inspection: Inspection, *, again: bool = False) -> None:
+        """Notes what an inspection saw; ``again`` is one of parts that were counted before."""
+        if not again:
+            self.seen += inspection.coverage.seen
+            self.inspected += inspection.coverage.inspected
+            self.gaps.extend(inspection.coverage.gaps)
+        origins = {part.key: part.origin.value for part in inspection.parts}
+        for finding in inspection.findings:
+            self._note(finding, origins[finding.part])
+        for run in inspection.runs:
+            self._add("reveal" if run.detector in self.views else "judge", run.ms)
+
+    def decided(self, decision: Decision, stage: Stage) -> None:
+        """Notes a decision. A rewritten request stays one, whatever its answer was."""
+        self.shadow.extend(decision.shadow)
+        before = self.decision
+        if before is None or decision.action.strictness > before.action.strictness:
+            self.decision, self.stage = decision, stage
+            if before is not None:
+                self.decision = replace(decision, rules=(*before.rules, *decision.rules))
+        else:
+            self.decision = replace(before, rules=(*before.rules, *decision.rules))
+
+    def failed(self, error: GlassgateError) -> None:
+        self.error = error.code
+        self.status = error.status
+
+    def remember(self) -> None:
+        """One line in the log, and one step of each counter."""
+        self.ms["total"] = (time.perf_counter() - self.begun) * 1000
+        record = self._record()
+        audit.record(record)
+        metrics.observe(record)
+
+    def _record(self) -> Record:
+        return Record(
+            id=self.id,
+            dialect=self.dialect,
+            model=self.model,
+            stream=self.stream,
+            action=self.action,
+            stage=self.stage.value,
+            status=self.status,
+            error=self.error,
+            rules=_distinct(self.decision.rules if self.decision else ()),
+            shadow=_distinct(self.shadow),
+            findings=tuple(
+                Seen(label=label, origin=origin, score=score)
+                for (label, origin), score in sorted(self.highest.items())
+            ),
+            seen=self.seen,
+            inspected=self.inspected,
+            gaps=tuple((gap.kind, gap.reason) for gap in self.gaps),
+            ms={verb: round(ms, 3) for verb, ms in self.ms.items()},
+            upstream_status=self.upstream_status,
+            policy=self.policy,
+        )
+
+    def _note(self, finding: Finding, origin: str) -> None:
+        place = (finding.label, origin)
+        self.highest[place] = max(finding.score, self.highest.get(place, 0.0))
+
+    def _add(self, verb: str, ms: float) -> None:
+        self.ms[verb] = self.ms.get(verb, 0.0) + ms
+
+
+def _distinct(rules: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rules))

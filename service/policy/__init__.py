@@ -1,0 +1,1 @@
+"""Policy: YAML rules that decide about an inspection."""

@@ -1,0 +1,304 @@
+"""Reading a YAML file strictly, so that whatever is wrong with it is named with its place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.policy.model import KEBAB, NAME, TAG
+
+MOST_BYTES: Final = 1 << 20
+DEEPEST: Final = 20
+REFERENCE: Final = "the fields are described in docs/policies.md"
+
+Loc = Sequence[int | str]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Mark(Protocol):
+    """A place in a file, as PyYAML marks it: line and column count from 0."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a file: where (line and column count from 1), what, and how to mend it.
+
+    ``shown`` is a line of an expression and a caret under it, where the place is inside one.
+    """
+
+    path: Path
+    line: int
+    column: int
+    what: str
+    fix: str
+    shown: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}:{self.line}:{self.column}: {self.what}"]
+        lines += [f"    {line}" for line in self.shown.splitlines()]
+        lines.append(f"    Fix: {self.fix}")
+        return "\n".join(lines)
+
+
+class PolicyError(Exception):
+    """A file of policy or of its cases is wrong; all that is wrong with it is listed at once."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column)))
+        super().__init__("\n".join(str(each) for each in self.problems))
+
+
+class _Loader(yaml.SafeLoader):
+    """The core schema of YAML 1.2: ``on``, ``no`` and dates are words, not booleans or times."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|false)$", "tf"),
+    ("int", r"^[-+]?[0-9]{1,18}$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("null", r"^(?:~|null|)$", ("~", "n", "")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), [*_first])
+
+
+class Document:
+    """A YAML file as data, with the place of each value."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file. Raises ``PolicyError``."""
+        self.path = path
+        text = _text(path)
+        try:
+            wrong = list(_tricks(path, text))
+            root = None if wrong else yaml.compose(text, _Loader)
+            if root is not None:
+                wrong = list(_duplicates(path, root))
+            elif not wrong:
+                wrong = [_at(path, None, "the file is empty", REFERENCE)]
+            if root is None or wrong:
+                raise PolicyError(wrong)
+            self._root = root
+            self._lines = text.splitlines()
+            self._data = _Loader("").construct_document(root)
+        except yaml.MarkedYAMLError as error:
+            what = f"not YAML: {error.problem or error.context or 'syntax error'}"
+            fix = "quote a text that holds `: ` or ` #`; check the indentation here and above"
+            raise PolicyError([_at(path, error.problem_mark, what, fix)]) from error
+        except yaml.reader.ReaderError as error:
+            lines = text[: error.position].split("\n")
+            what = f"not YAML: the character U+{error.character:04X}"
+            raise PolicyError(
+                [
+                    Problem(
+                        path=path,
+                        line=len(lines),
+                        column=len(lines[-1]) + 1,
+                        what=what,
+                        fix="take it out",
+                    )
+                ]
+            ) from error
+
+    def parse(self, model: type[Model]) -> Model:
+        """The content as ``model``. Raises ``PolicyError`` that lists every wrong field."""
+        try:
+            return model.model_validate(self._data)
+        except ValidationError as error:
+            fields = _field_names(model)
+            raise PolicyError([self._wrong(each, fields) for each in _own(error)]) from error
+
+    def problem(self, loc: Loc, what: str, fix: str) -> Problem:
+        """A problem with the value that ``loc`` leads to."""
+        _, node, names = self._find(loc)
+        return _at(self.path, node.start_mark, _said(names, what), fix)
+
+    def inside(self, loc: Loc, place: tuple[int, int], what: str, fix: str, shown: str) -> Problem:
+        """A problem inside the text at ``loc``; ``place`` is (line, column) in it, from 1."""
+        _, node, names = self._find(loc)
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        style = getattr(node, "style", None)
+        if style in {"|", ">"}:
+            line, column = self._in_block(line, place, folded=style == ">")
+        elif node.start_mark.line == node.end_mark.line:
+            column += place[1] - 1 + (style is not None)
+        what = _said(names, what)
+        return Problem(path=self.path, line=line, column=column, what=what, fix=fix, shown=shown)
+
+    def _in_block(self, head: int, place: tuple[int, int], *, folded: bool) -> tuple[int, int]:
+        """Line and column in the file of a place in the block that begins under line ``head``."""
+        block = self._lines[head:]
+        indent = next((len(line) - len(line.lstrip()) for line in block if line.strip()), 0)
+        line, column = place
+        while folded and column > len(block[line - 1]) - indent and line < len(block):
+            column -= len(block[line - 1]) - indent + 1
+            line += 1
+        return head + line, indent + column
+
+    def _find(self, loc: Loc) -> tuple[yaml.Node | None, yaml.Node, str]:
+        """Key node, value node, and the way there in words, as far as the file goes."""
+        key, node, names = None, self._root, list[str]()
+        for step in loc:
+            if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                key, node = None, node.value[step]
+                name = _item_id(node) if len(names) == 1 else None
+                names[-1:] = (
+                    [f"{names[-1].removesuffix('s')} {name}" if name else f"{names[-1]}[{step}]"]
+                    if names
+                    else [f"[{step}]"]
+                )
+            elif isinstance(node, yaml.MappingNode):
+                pair = next((each for each in node.value if each[0].value == str(step)), None)
+                if pair is not None:
+                    key, node = pair
+                    names.append(str(step))
+        return key, node, ", ".join(names)
+
+    def _wrong(self, error: ErrorDetails, fields: Sequence[str]) -> Problem:
+        key, node, names = self._find(error["loc"])
+        what, fix = _in_words(error, fields)
+        at_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
+        if error["type"] == "extra_forbidden":
+            names = self._find(error["loc"][:-1])[2]
+        mark = (key if at_key and key is not None else node).start_mark
+        return _at(self.path, mark, _said(names, what), fix)
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The fix for an unknown name: the known one that is spelt most like it, if one is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else otherwise
+
+
+def _at(path: Path, mark: _Mark | None, what: str, fix: str) -> Problem:
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    return Problem(path=path, line=line, column=column, what=what, fix=fix)
+
+
+def _said(names: str, what: str) -> str:
+    return f"{names}: {what}" if names else what
+
+
+def _item_id(node: yaml.Node) -> str | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = (value.value for key, value in pairs if key.value == "id")
+    return next((each for each in found if isinstance(each, str)), None)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            what, fix = f"larger than {MOST_BYTES} bytes", "split it, or take out what is unused"
+            raise PolicyError([_at(path, None, what, fix)])
+        return raw.decode("utf-8")
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise PolicyError([_at(path, None, what, "check the path and its rights")]) from error
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start} is not UTF-8"
+        raise PolicyError([_at(path, None, what, "save the file as UTF-8")]) from error
+
+
+def _tricks(path: Path, text: str) -> Iterator[Problem]:
+    """Anchors, aliases, tags and depth: no policy needs them, and each has been an attack."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            yield _at(path, event.start_mark, "anchors and aliases are refused", "write it out")
+        if tag := getattr(event, "tag", None):
+            what, fix = f"the tag {tag} is refused", "take it out; values have plain types"
+            yield _at(path, event.start_mark, what, fix)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            yield _at(path, event.start_mark, f"nested over {DEEPEST} deep", REFERENCE)
+            return
+
+
+def _duplicates(path: Path, node: yaml.Node) -> Iterator[Problem]:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            mark = key.start_mark
+            if not isinstance(key, yaml.ScalarNode):
+                yield _at(path, mark, "a key must be a word", REFERENCE)
+            elif key.value in seen:
+                what = f"`{key.value}` stands twice, first on line {seen[key.value]}"
+                yield _at(path, mark, what, "keep one of the two")
+            else:
+                seen[key.value] = mark.line + 1
+            yield from _duplicates(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _duplicates(path, item)
+
+
+def _own(error: ValidationError) -> list[ErrorDetails]:
+    """The errors, without the lists that pydantic calls too short because an item is wrong."""
+    errors = error.errors()
+    inside = {each["loc"][:end] for each in errors for end in range(len(each["loc"]))}
+    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in inside]
+
+
+def _field_names(model: type[BaseModel]) -> tuple[str, ...]:
+    schema = model.model_json_schema()
+    tables = [schema, *schema.get("$defs", {}).values()]
+    return tuple({name: None for table in tables for name in table.get("properties", {})})
+
+
+_PLAIN: Final = {
+    "string_type": ("must be text", "put it in quotes"),
+    "tuple_type": ("must be a list", "write it in brackets, as in `[a, b]`, or with dashes"),
+    "dict_type": ("must be a table of fields", "write lines of `name: value` under it"),
+    "model_type": ("must be a table of fields", "write lines of `name: value` under it"),
+    "union_tag_not_found": ("`kind` is missing", "name the edit, as in `kind: mask_text`"),
+    "float_type": ("must be a number", "write a number, as in `0.5`"),
+    "greater_than_equal": ("must be between 0 and 1", "write a number from 0 to 1"),
+    "less_than_equal": ("must be between 0 and 1", "write a number from 0 to 1"),
+    "too_short": ("must not be empty", "write at least one, or take the field out"),
+    "string_too_short": ("must not be empty", "write something, or take the field out"),
+}
+_NAMING: Final = {
+    KEBAB: "use lower-case words joined by hyphens, as in `no-names`",
+    NAME: "use lower-case letters, digits and underscores, as in `harm_in_pictures`",
+    TAG: "use letters, digits and . : _ - without spaces, as in `LLM01:2025`",
+}
+"""How the names of ``service.policy.model`` are written, by pattern."""
+
+
+def _in_words(error: ErrorDetails, fields: Sequence[str]) -> tuple[str, str]:
+    """What is wrong, and the fix, in the words of someone who writes YAML."""
+    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    name = str(error["loc"][-1]) if error["loc"] else ""
+    match kind:
+        case "missing":
+            said = f"`{name}` is missing", f"add a line `{name}: …`; {REFERENCE}"
+        case "extra_forbidden":
+            others = [field for field in fields if field != name]
+            said = f"`{name}` is not a field here", nearest(name, others, REFERENCE)
+        case "literal_error" | "enum" | "union_tag_invalid":
+            given = context.get("tag", given)
+            expected = str(context.get("expected", context.get("expected_tags", "")))
+            fix = nearest(str(given), re.findall(r"'([^']*)'", expected), f"write {expected}")
+            said = f"`{given}` is not {expected}", fix
+        case "string_pattern_mismatch":
+            said = (
+                f"`{given}` is not written as a name",
+                _NAMING.get(str(context["pattern"]), REFERENCE),
+            )
+        case _:
+            said = _PLAIN.get(kind, (error["msg"][:1].lower() + error["msg"][1:], REFERENCE))
+    return said

@@ -1,0 +1,191 @@
+"""Decides, purely: no clock, no I/O; the same input gives the same decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Final
+
+from detectors.contract.exchange import Exchange, Part
+from detectors.contract.finding import Finding, Inspection
+from detectors.contract.labels import LABELS
+from service.policy.condition import Condition, Language, Values
+from service.policy.facts import Facts, score
+from service.policy.model import (
+    Action,
+    Decision,
+    DropImage,
+    Edit,
+    EditKind,
+    Instruct,
+    MaskText,
+    Mode,
+    PolicyFile,
+    Reason,
+    Rule,
+)
+
+REFUSED: Final = "This request cannot be passed on: it holds something that cannot be taken out."
+"""Said where a rewrite cannot be made and its rule has no message of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A rule that held, and what follows."""
+
+    rule: Rule
+    action: Action
+    edits: tuple[Edit, ...]
+    reasons: tuple[Reason, ...]
+
+
+class Policy:
+    """A policy in force: its compiled rules, and ``hash``, which names its content."""
+
+    def __init__(
+        self, written: PolicyFile, conditions: Sequence[Condition], language: Language, digest: str
+    ) -> None:
+        """Made by ``service.policy.load.load``; ``conditions`` are those of the rules, in order."""
+        self.written = written
+        self.hash = digest
+        self._language = language
+        self._rules = tuple(zip(written.rules, conditions, strict=True))
+
+    def decide(self, exchange: Exchange, inspection: Inspection) -> Decision:
+        """What is to be done with the exchange, given what its inspection found."""
+        trial = _Trial(Facts(exchange, inspection), self._language)
+        found = (
+            trial.match(rule, condition)
+            for rule, condition in self._rules
+            if rule.stage is exchange.stage
+        )
+        matches = [match for match in found if match is not None]
+        acting = [match for match in matches if match.rule.mode is Mode.ENFORCE]
+        strictest = max(acting, key=attrgetter("action.strictness"), default=None)
+        action = Action.FORWARD if strictest is None else strictest.action
+        message = None if strictest is None else strictest.rule.message
+        edits = (edit for match in acting for edit in match.edits)
+        return Decision(
+            action=action,
+            policy=self.hash,
+            rules=tuple(each.rule.id for each in acting),
+            shadow=tuple(each.rule.id for each in matches if each.rule.mode is Mode.SHADOW),
+            edits=trial.merged(edits) if action is Action.REWRITE else (),
+            message=message or (REFUSED if action is Action.REFUSE else ""),
+            refusal=self.written.refusal,
+            reasons=tuple(reason for match in matches for reason in match.reasons),
+        )
+
+
+class _Trial:
+    """One exchange, against which rules are held."""
+
+    def __init__(self, facts: Facts, language: Language) -> None:
+        self._facts = facts
+        self._language = language
+        self._marks = [(part, facts.marks(part)) for part in facts.parts]
+        self._values: dict[str | None, Values] = {}
+
+    def match(self, rule: Rule, condition: Condition) -> _Match | None:
+        """The match, if the rule holds. A condition that cannot be evaluated counts as held."""
+        outcomes = [(part, condition.holds(self._of(part))) for part in self._places(rule)]
+        held = [(part, outcome) for part, outcome in outcomes if outcome is not False]
+        if not held:
+            return None
+        edits = [self._edit(edit, part, condition) for part, _ in held for edit in rule.edits]
+        possible = tuple(edit for edit in edits if edit is not None)
+        return _Match(
+            rule=rule,
+            action=rule.action if len(possible) == len(edits) else Action.REFUSE,
+            edits=possible,
+            reasons=tuple(
+                reason
+                for part, outcome in held
+                for reason in self._reasons(rule, condition, part, failed=outcome is None)
+            ),
+        )
+
+    def merged(self, edits: Iterable[Edit]) -> tuple[Edit, ...]:
+        """The edits without repeats: one mask for a text, and none in a picture that is dropped."""
+        once = tuple(dict.fromkeys(edits))
+        dropped = {edit.part for edit in once if edit.kind is EditKind.DROP_IMAGE}
+        kept: list[Edit] = []
+        spans: dict[str | None, list[tuple[tuple[int, int], ...]]] = {}
+        for edit in once:
+            if edit.kind is EditKind.MASK_TEXT:
+                first = edit.part not in spans
+                spans.setdefault(edit.part, []).append(edit.spans)
+                if not first or self._facts.picture_key(edit.part) in dropped:
+                    continue
+            kept.append(edit)
+        return tuple(replace(edit, spans=_union(spans.get(edit.part, []))) for edit in kept)
+
+    def _places(self, rule: Rule) -> Sequence[Part | None]:
+        """What the rule is evaluated for: each part that ``on`` selects, or the exchange."""
+        if rule.on is None:
+            return [None]
+        on = frozenset(rule.on)
+        return [part for part, marks in self._marks if marks & on]
+
+    def _of(self, part: Part | None) -> Values:
+        key = part.key if part is not None else None
+        if key not in self._values:
+            facts = self._facts
+            values = facts.of_exchange() if part is None else facts.of_part(part)
+            self._values[key] = self._language.values(values)
+        return self._values[key]
+
+    def _reasons(
+        self, rule: Rule, condition: Condition, part: Part | None, *, failed: bool
+    ) -> Iterator[Reason]:
+        highest = (self._facts.highest(label, part) for label in condition.labels)
+        found = [each for each in highest if each is not None]
+        for each in found:
+            yield Reason(
+                rule=rule.id, part=each.part, label=each.label, score=score(each), failed=failed
+            )
+        if part is None and condition.names & {"complete", "gaps"}:
+            for gap in self._facts.gaps:
+                yield Reason(rule=rule.id, part=gap.part, failed=failed)
+        elif not found:
+            yield Reason(rule=rule.id, part=part.key if part is not None else None, failed=failed)
+
+    def _edit(
+        self, edit: MaskText | DropImage | Instruct, part: Part | None, condition: Condition
+    ) -> Edit | None:
+        """The edit for the part that matched; None if it cannot be made there."""
+        if isinstance(edit, Instruct):
+            return Edit(kind=EditKind.INSTRUCT, text=edit.text)
+        picture = self._facts.picture(part) if part is not None else None
+        if part is None or picture is None:
+            return None
+        if isinstance(edit, DropImage):
+            return Edit(kind=EditKind.DROP_IMAGE, part=picture.key)
+        text = self._facts.text_in_picture(part)
+        if text is None:
+            return None
+        spans = self._spans(part, condition) if text is part else ()
+        return Edit(kind=EditKind.MASK_TEXT, part=text.key, spans=spans)
+
+    def _spans(self, part: Part, condition: Condition) -> tuple[tuple[int, int], ...]:
+        """Where the part offends: the findings for which the condition would hold alone.
+
+        If it would for none (it asks for two labels at once), those of all labels that it names.
+        """
+        named = [each for each in self._facts.findings(part) if each.label in condition.labels]
+        bare = {**self._facts.of_part(part), **dict.fromkeys(LABELS, 0.0)}
+        alone = [each for each in named if self._holds_alone(each, bare, condition)]
+        return tuple(sorted({each.span for each in alone or named if each.span is not None}))
+
+    def _holds_alone(
+        self, finding: Finding, bare: Mapping[str, object], condition: Condition
+    ) -> bool:
+        return (
+            condition.holds(self._language.values({**bare, finding.label: score(finding)})) is True
+        )
+
+
+def _union(masks: Sequence[tuple[tuple[int, int], ...]]) -> tuple[tuple[int, int], ...]:
+    """All spans together; none, which means all lines, if one mask has none."""
+    return tuple(sorted({span for mask in masks for span in mask})) if all(masks) else ()

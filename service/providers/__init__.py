@@ -1,0 +1,1 @@
+"""Dialects: wire JSON in, neutral exchange out. Data in, data out; no I/O."""

@@ -1,0 +1,103 @@
+"""Typed reading of parsed JSON, shared by the dialects: a wrong type names its pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, TextPart
+from detectors.media.decode import MediaError, data_uri
+from service.errors import Malformed
+from service.providers.strict_json import Json
+
+Object = dict[str, Json]
+
+REMOTE_IMAGE: Final = "remote_image"
+UNKNOWN: Final = "unknown"
+
+
+def as_object(value: Json, at: str) -> Object:
+    """``value``, if it is an object."""
+    if not isinstance(value, dict):
+        raise Malformed("an object is expected", at)
+    return value
+
+
+def as_list(value: Json, at: str) -> list[Json]:
+    """``value``, if it is an array."""
+    if not isinstance(value, list):
+        raise Malformed("an array is expected", at)
+    return value
+
+
+def as_text(value: Json, at: str) -> str:
+    """``value``, if it is a string."""
+    if not isinstance(value, str):
+        raise Malformed("a string is expected", at)
+    return value
+
+
+def as_bool(value: Json, at: str) -> bool:
+    """``value``, if it is a boolean; null counts as false."""
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise Malformed("a boolean is expected", at)
+    return value
+
+
+def as_count(value: Json, at: str, *, most: int) -> int:
+    """``value``, if it is an integer from 1 to ``most``; null counts as 1."""
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise Malformed(f"an integer from 1 to {most} is expected", at)
+    return value
+
+
+def image(url: str, at: str, origin: Origin, detail: str | None) -> Part:
+    """The picture that a URL holds; one that would have to be fetched counts as not inspected."""
+    if not _is_data(url):
+        return OpaquePart(
+            pointer=at, origin=origin, kind=REMOTE_IMAGE, reason="remote pictures are not fetched"
+        )
+    try:
+        data, media_type = data_uri(url)
+    except MediaError as error:
+        raise Malformed(f"the picture cannot be read: {error}", at) from None
+    return ImagePart(pointer=at, origin=origin, data=data, media_type=media_type, detail=detail)
+
+
+def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
+    """All strings of a field that the dialect does not describe, since the model may read them.
+
+    One text part for the field; strings that carry encoded data count as not inspected.
+    """
+    words = [word for word in _strings(value) if word.strip()]
+    plain = [word for word in words if not _is_data(word)]
+    if plain:
+        yield TextPart(pointer=at, origin=origin, text="\n".join(plain))
+    if len(plain) < len(words):
+        yield OpaquePart(
+            pointer=f"{at}#data",
+            origin=origin,
+            kind=UNKNOWN,
+            reason="encoded data in an unknown field",
+        )
+
+
+def _strings(value: Json) -> Iterator[str]:
+    """Keys and strings, in the order of the wire."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _strings(item)
+
+
+def _is_data(text: str) -> bool:
+    return text[:5].lower() == "data:"

@@ -1,0 +1,348 @@
+"""OpenAI Chat Completions.
+
+The shapes are those of the official SDK's types (``openai.types.chat``). Fields that the dialect
+does not describe reach the model's server unchanged, so their strings are inspected too.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from detectors.contract.exchange import (
+    Exchange,
+    Message,
+    OpaquePart,
+    Origin,
+    Part,
+    Role,
+    Stage,
+    TextPart,
+    ToolCallPart,
+)
+from service.errors import GlassgateError, Malformed
+from service.providers.base import Patch
+from service.providers.deltas import merge
+from service.providers.fields import (
+    UNKNOWN,
+    Object,
+    as_bool,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    image,
+    loose_text,
+)
+from service.providers.sse import Event
+from service.providers.strict_json import Json, dump, parse, pointer
+
+ROLES: Final = {
+    "system": (Role.SYSTEM, Origin.OPERATOR),
+    "developer": (Role.DEVELOPER, Origin.OPERATOR),
+    "user": (Role.USER, Origin.USER),
+    "assistant": (Role.ASSISTANT, Origin.MODEL),
+    "tool": (Role.TOOL, Origin.THIRD_PARTY),
+    "function": (Role.TOOL, Origin.THIRD_PARTY),
+}
+
+# Settings of the call: the model does not read them as content.
+SETTINGS: Final = frozenset(
+    {
+        "model",
+        "n",
+        "stream",
+        "stream_options",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "seed",
+        "user",
+        "metadata",
+        "store",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "service_tier",
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "verbosity",
+        "modalities",
+        "audio",
+        "tool_choice",
+        "function_call",
+        "stop",
+    }
+)
+ANSWER_SETTINGS: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
+)
+# Parts that hold what is not inspected yet: kind of the gap, by the wire's own name of the part.
+UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio", "file": "file"}
+
+MOST_CHOICES: Final = 128  # the API's own limit for ``n``
+DONE: Final = "[DONE]"
+NO_USAGE: Final = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+class OpenAIChat:
+    """``POST /v1/chat/completions``."""
+
+    dialect = "openai_chat"
+
+    def read(self, body: Json) -> Exchange:
+        request = as_object(body, "")
+        messages = as_list(request.get("messages"), "/messages")
+        if not messages:
+            raise Malformed("at least one message is expected", "/messages")
+        as_count(request.get("n"), "/n", most=MOST_CHOICES)
+        read = [_message(item, pointer("messages", i)) for i, item in enumerate(messages)]
+        return Exchange(
+            dialect=self.dialect,
+            model=as_text(request.get("model"), "/model"),
+            stage=Stage.REQUEST,
+            messages=(*_operator_parts(request), *read),
+            stream=as_bool(request.get("stream"), "/stream"),
+        )
+
+    def read_answer(self, answer: Json) -> Exchange:
+        whole = as_object(answer, "")
+        choices = as_list(whole.get("choices"), "/choices")
+        model = whole.get("model")
+        beside = [
+            part
+            for name, value in whole.items()
+            if name not in ANSWER_SETTINGS
+            for part in loose_text(value, pointer(name), Origin.MODEL)
+        ]
+        return Exchange(
+            dialect=self.dialect,
+            model=model if isinstance(model, str) else "",
+            stage=Stage.RESPONSE,
+            messages=(
+                *(_choice(choice, pointer("choices", i)) for i, choice in enumerate(choices)),
+                *([Message(role=Role.ASSISTANT, parts=tuple(beside))] if beside else []),
+            ),
+        )
+
+    def whole(self, events: Sequence[Event]) -> Sequence[Event]:
+        end = next((i for i, event in enumerate(events, 1) if event.data == DONE), len(events))
+        return events[:end]
+
+    def assemble(self, events: Sequence[Event]) -> Json:
+        whole: Object = {"choices": []}
+        choices: dict[int, Object] = {}
+        for event in events:
+            if event.data == DONE:
+                continue
+            chunk = as_object(parse(event.data.encode()), "")
+            whole["model"] = chunk.get("model", whole.get("model"))
+            for item in as_list(chunk.get("choices", []), "/choices"):
+                delta = as_object(item, "/choices")
+                merge(choices.setdefault(_index(delta), {}), delta)
+        for choice in choices.values():
+            choice["message"] = choice.pop("delta", {})
+        whole["choices"] = [choices[index] for index in sorted(choices)]
+        return whole
+
+    def replace_image(self, path: str, data: bytes, media_type: str) -> Patch:
+        url = f"data:{media_type};base64,{b64encode(data).decode()}"
+        return Patch(op="replace", path=f"{path}/image_url/url", value=url)
+
+    def replace_with_text(self, path: str, text: str) -> Patch:
+        return Patch(op="replace", path=path, value={"type": "text", "text": text})
+
+    def instruct(self, body: Json, text: str) -> Patch:
+        messages = as_list(as_object(body, "").get("messages"), "/messages")
+        roles = [as_object(item, "").get("role") for item in messages]
+        first = next((i for i, role in enumerate(roles) if role not in {"system", "developer"}), 0)
+        role = "developer" if "developer" in roles[:first] else "system"
+        value: Json = {"role": role, "content": text}
+        return Patch(op="add", path=pointer("messages", first), value=value)
+
+    def refusal(self, body: Json, message: str, call: str, created: int) -> Json:
+        request = as_object(body, "")
+        said: Json = {"role": "assistant", "content": None, "refusal": message}
+        return {
+            "id": f"chatcmpl-{call}",
+            "object": "chat.completion",
+            "created": created,
+            "model": request.get("model"),
+            "choices": [
+                {
+                    "index": index,
+                    "message": said,
+                    "logprobs": None,
+                    "finish_reason": "content_filter",
+                }
+                for index in range(_choices(request))
+            ],
+            "usage": dict(NO_USAGE),
+        }
+
+    def refusal_events(self, body: Json, message: str, call: str, created: int) -> Sequence[Event]:
+        request = as_object(body, "")
+        said: Json = {"role": "assistant", "content": None, "refusal": message}
+        head: Object = {
+            "id": f"chatcmpl-{call}",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": request.get("model"),
+        }
+        chunks: list[Object] = []
+        for index in range(_choices(request)):
+            for delta, reason in ((said, None), ({}, "content_filter")):
+                choice: Json = {"index": index, "delta": delta, "finish_reason": reason}
+                chunks.append({**head, "choices": [choice]})
+        options = request.get("stream_options")
+        if isinstance(options, dict) and options.get("include_usage") is True:
+            chunks.append({**head, "choices": [], "usage": dict(NO_USAGE)})
+        return [*(Event(dump(chunk).decode()) for chunk in chunks), Event(DONE)]
+
+    def error(self, error: GlassgateError) -> Json:
+        return {
+            "error": {
+                "message": error.message,
+                "type": "server_error"
+                if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                else "invalid_request_error",
+                "param": error.pointer,
+                "code": error.code,
+            }
+        }
+
+
+def _choices(request: Object) -> int:
+    return as_count(request.get("n"), "/n", most=MOST_CHOICES)
+
+
+def _operator_parts(request: Object) -> Iterator[Message]:
+    """What reaches the model beside the messages: tools, formats and fields unknown here."""
+    parts: list[Part] = []
+    for name, value in request.items():
+        at = pointer(name)
+        if name in {"tools", "functions"} and value is not None:
+            for index, tool in enumerate(as_list(value, at)):
+                parts.extend(loose_text(tool, f"{at}/{index}", Origin.OPERATOR))
+        elif name not in SETTINGS and name != "messages":
+            parts.extend(loose_text(value, at, Origin.OPERATOR))
+    if parts:
+        yield Message(role=Role.SYSTEM, parts=tuple(parts))
+
+
+def _message(item: Json, at: str) -> Message:
+    message = as_object(item, at)
+    name = as_text(message.get("role"), f"{at}/role")
+    if name not in ROLES:
+        raise Malformed(f"the role must be one of {', '.join(ROLES)}", f"{at}/role")
+    role, origin = ROLES[name]
+    return Message(role=role, parts=tuple(_message_parts(message, at, origin)))
+
+
+def _choice(item: Json, at: str) -> Message:
+    choice = as_object(item, at)
+    parts = list(
+        _message_parts(
+            as_object(choice.get("message"), f"{at}/message"), f"{at}/message", Origin.MODEL
+        )
+    )
+    for name, value in choice.items():
+        if name not in {"message", "index", "finish_reason", "logprobs"}:
+            parts.extend(loose_text(value, f"{at}{pointer(name)}", Origin.MODEL))
+    return Message(role=Role.ASSISTANT, parts=tuple(parts))
+
+
+def _message_parts(message: Object, at: str, origin: Origin) -> Iterator[Part]:
+    for name, value in message.items():
+        here = f"{at}{pointer(name)}"
+        if name in {"role", "tool_call_id"} or value is None:
+            continue
+        if name == "content":
+            yield from _content(value, here, origin)
+        elif name == "tool_calls":
+            for index, call in enumerate(as_list(value, here)):
+                yield from _tool_call(as_object(call, f"{here}/{index}"), f"{here}/{index}")
+        elif name == "function_call":
+            yield _function(value, here)
+        elif name == "audio":
+            yield OpaquePart(pointer=here, origin=origin, kind="audio", reason="audio is not read")
+        elif isinstance(value, str):
+            yield TextPart(pointer=here, origin=origin, text=value)
+        else:
+            yield from loose_text(value, here, origin)
+
+
+def _content(value: Json, at: str, origin: Origin) -> Iterator[Part]:
+    if isinstance(value, str):
+        yield TextPart(pointer=at, origin=origin, text=value)
+        return
+    for index, item in enumerate(as_list(value, at)):
+        here = f"{at}/{index}"
+        yield from _content_part(as_object(item, here), here, origin)
+
+
+def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
+    kind = as_text(part.get("type"), f"{at}/type")
+    rest = {name: value for name, value in part.items() if name not in {"type", kind}}
+    if kind in {"text", "refusal"}:
+        yield TextPart(
+            pointer=f"{at}/{kind}", origin=origin, text=as_text(part.get(kind), f"{at}/{kind}")
+        )
+    elif kind == "image_url":
+        source = as_object(part.get("image_url"), f"{at}/image_url")
+        detail = source.get("detail")
+        url = as_text(source.get("url"), f"{at}/image_url/url")
+        yield image(
+            url, at, origin, None if detail is None else as_text(detail, f"{at}/image_url/detail")
+        )
+    elif kind in UNINSPECTED:
+        yield OpaquePart(
+            pointer=at,
+            origin=origin,
+            kind=UNINSPECTED[kind],
+            reason=f"{UNINSPECTED[kind]} parts are not read",
+        )
+        return
+    else:
+        yield OpaquePart(pointer=at, origin=origin, kind=UNKNOWN, reason="a part of unknown type")
+        return
+    yield from (
+        leaf
+        for name, value in rest.items()
+        for leaf in loose_text(value, f"{at}{pointer(name)}", origin)
+    )
+
+
+def _tool_call(call: Object, at: str) -> Iterator[Part]:
+    kind = call.get("type", "function")
+    known = "function" if kind == "function" else "custom"
+    yield _function(call.get(known), f"{at}/{known}")
+    for name, value in call.items():
+        if name not in {"id", "type", "index", known}:
+            yield from loose_text(value, f"{at}{pointer(name)}", Origin.MODEL)
+
+
+def _function(value: Json, at: str) -> Part:
+    function = as_object(value, at)
+    arguments = function.get("arguments", function.get("input"))
+    return ToolCallPart(
+        pointer=at,
+        origin=Origin.MODEL,
+        name=as_text(function.get("name", ""), f"{at}/name"),
+        arguments="" if arguments is None else as_text(arguments, f"{at}/arguments"),
+    )
+
+
+def _index(delta: Object) -> int:
+    index = delta.get("index", 0)
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise Malformed("an integer is expected", "/choices/index")
+    return index

@@ -1,0 +1,110 @@
+"""Settings: read once from the environment and the command line, then frozen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from detectors.media.sizes import SizeRule
+
+ROOT: Final = Path(__file__).parent.parent
+DEFAULT_POLICY: Final = ROOT / "policies" / "default.yaml"
+SANDBOX: Final = "sandbox"
+PREFIX: Final = "GLASSGATE_"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names the variable and the fix."""
+
+
+class Settings(BaseSettings):
+    """Each field is also an environment variable: ``GLASSGATE_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    upstream: str = Field(SANDBOX, description="base URL of the model's API, or `sandbox`")
+    host: str = Field("127.0.0.1", description="address that the proxy listens on")
+    port: int = Field(8080, ge=0, le=65535, description="port of the proxy; 0 picks a free one")
+    admin_host: str = Field("127.0.0.1", description="address of the admin listener")
+    admin_port: int = Field(8081, ge=0, le=65535, description="port of the admin listener")
+    policy: Path = Field(DEFAULT_POLICY, description="the policy file")
+    workers: int = Field(1, ge=1, le=64, description="worker processes")
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="inspections at once in a worker; as many as there are cores",
+    )
+    queue: int = Field(
+        64, ge=1, description="inspections that may wait in a worker before 503 is answered"
+    )
+    inspect_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="seconds an inspection may take; what is left counts as not inspected",
+    )
+    body_limit: int = Field(32 * 1024 * 1024, ge=1024, description="bytes a request may have")
+    body_timeout_s: float = Field(30.0, gt=0, description="seconds a request body may take to come")
+    answer_limit: int = Field(64 * 1024 * 1024, ge=1024, description="bytes an answer may have")
+    upstream_connect_s: float = Field(5.0, gt=0, description="seconds to connect to the upstream")
+    upstream_read_s: float = Field(600.0, gt=0, description="seconds between bytes of an answer")
+    pass_through: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="endpoints that pass uninspected: `POST /v1/audio/speech, GET /v1/files`"
+    )
+    image_sizes: tuple[SizeRule, ...] = Field(
+        (),
+        description="sizes put before the built-in table: "
+        '`[{"model": "llava*", "detail": "*", "long": 672}]`',
+    )
+    cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
+    log_level: str = Field("INFO", description="level of the log")
+
+    @field_validator("upstream")
+    @classmethod
+    def _upstream(cls, value: str) -> str:
+        if value == SANDBOX:
+            return value
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("it must begin with http:// or https://, or be `sandbox`")
+        return value.rstrip("/").removesuffix("/v1")
+
+    @field_validator("pass_through", mode="before")
+    @classmethod
+    def _pass_through(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(_endpoint(entry) for entry in value.split(",") if entry.strip())
+
+    @classmethod
+    def read(cls, **given: object) -> Self:
+        """The environment's settings, overridden by those given that are not None.
+
+        Raises:
+            SettingsError: a value cannot be used.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from None
+
+
+def _endpoint(entry: str) -> tuple[str, str]:
+    method, _, path = entry.strip().partition(" ")
+    if not method.isupper() or not path.startswith("/") or ".." in path:
+        raise ValueError(f"{entry.strip()!r} is not a method and a path, such as `GET /v1/files`")
+    return method, path
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        name = str(item["loc"][0]) if item["loc"] else ""
+        flag = f"--{name.replace('_', '-')}"
+        lines.append(
+            f"{PREFIX}{name.upper()} (or {flag}): {item['msg'].removeprefix('Value error, ')}"
+        )
+    return "\n".join(lines)

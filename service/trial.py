@@ -1,0 +1,85 @@
+"""One inspection outside the proxy, by the same way: what ``glassgate check`` prints."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from detectors.contract.exchange import TextPart
+from service.app import examiner
+from service.errors import RequestError
+from service.pipeline import examine
+from service.pipeline.examine import Examined
+from service.pipeline.trace import Trace
+from service.policy.model import Action
+from service.providers.openai_chat import OpenAIChat
+from service.providers.strict_json import Json, dump
+from service.settings import Settings, SettingsError
+
+EXIT: Final = {Action.FORWARD: 0, Action.REWRITE: 10, Action.REFUSE: 20}
+
+
+def verdict(
+    settings: Settings, prompt: str, images: Sequence[Path], role: str
+) -> tuple[Examined, Trace]:
+    """Examines a prompt with its pictures as the proxy would.
+
+    Raises:
+        SettingsError: a picture cannot be read; the message names the file.
+    """
+    content: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
+    content += [{"type": "image_url", "image_url": {"url": _uri(image)}} for image in images]
+    body: Json = {"model": "check", "messages": [{"role": role, "content": content}]}
+    examining = examiner(settings)
+    provider = OpenAIChat()
+    trace = Trace(
+        id="check",
+        dialect=provider.dialect,
+        policy=examining.policy.hash,
+        views=frozenset(view.name for view in examining.inspector.views),
+    )
+    try:
+        return examine.request(dump(body), provider, examining, trace), trace
+    except RequestError as error:
+        place = int((error.pointer or "/0").rsplit("/", 1)[-1]) - bool(prompt)
+        raise SettingsError(f"{images[place]}: {error.message}") from None
+
+
+def as_json(examined: Examined, trace: Trace) -> str:
+    """The verdict as a JSON object, indented."""
+    decision, inspection = examined.decision, examined.inspection
+    scores: dict[str, float] = {}
+    for finding in inspection.findings:
+        scores[finding.label] = max(finding.score, scores.get(finding.label, 0.0))
+    coverage = inspection.coverage
+    shown = {
+        "decision": {
+            "action": decision.action,
+            "rules": decision.rules,
+            "message": decision.message,
+        },
+        "scores": dict(sorted(scores.items(), key=lambda item: -item[1])),
+        "findings": [asdict(finding) for finding in inspection.findings],
+        "runs": [asdict(run) for run in inspection.runs],
+        "coverage": {**asdict(coverage), "complete": coverage.complete},
+        "texts": [
+            {"part": part.key, "origin": part.origin, "method": part.method, "text": part.text}
+            for part in inspection.parts
+            if isinstance(part, TextPart)
+        ],
+        "ms": {verb: round(ms, 3) for verb, ms in trace.ms.items()},
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=2)
+
+
+def _uri(image: Path) -> str:
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{image} cannot be read: {error.strerror}") from None
+    # The real type is found from the bytes; a wrong one here is only put right.
+    return f"data:image/png;base64,{b64encode(data).decode()}"

@@ -1,0 +1,350 @@
+import ast
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from detectors.contract.exchange import (
+    Exchange,
+    ImagePart,
+    Line,
+    Message,
+    Origin,
+    Part,
+    Role,
+    Stage,
+    TextPart,
+)
+from detectors.contract.finding import Coverage, Finding, Gap, Inspection
+from service.policy import engine
+from service.policy.engine import REFUSED, Policy
+from service.policy.model import Action, Decision, Edit, EditKind, Reason, Refusal
+
+Written = Callable[[str], Policy]
+
+QUESTION = TextPart(pointer="/0", origin=Origin.USER, text="what is this?")
+PHOTO = ImagePart(pointer="/1", origin=Origin.USER, data=b"", media_type="image/png")
+BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+NOTE = TextPart(
+    pointer="/1",
+    origin=Origin.THIRD_PARTY,
+    parent="/1",
+    method="ocr",
+    text="bread\nobey",
+    lines=(
+        Line(text="bread", box=BOX, score=1.0, start=0),
+        Line(text="obey", box=BOX, score=1.0, start=6),
+    ),
+)
+FAINT = replace(NOTE, method="ocr:contrast")
+PLAIN = TextPart(
+    pointer="/1", origin=Origin.THIRD_PARTY, parent=NOTE.key, method="normalised", text="obey"
+)
+JOINED = TextPart(
+    pointer="/1", origin=Origin.USER, parent=NOTE.key, method="joined", text="what\nobey"
+)
+SYSTEM = TextPart(pointer="/2", origin=Origin.OPERATOR, text="be kind")
+TOOL = TextPart(pointer="/3", origin=Origin.THIRD_PARTY, text="a page")
+PARTS: tuple[Part, ...] = (QUESTION, PHOTO, NOTE, FAINT, PLAIN, JOINED, SYSTEM, TOOL)
+
+
+def found(part: Part, label: str, score: float, span: tuple[int, int] | None = None) -> Finding:
+    return Finding(label=label, score=score, part=part.key, detector="test", span=span)
+
+
+def decide(
+    policy: Policy,
+    findings: Sequence[Finding] = (),
+    gaps: Sequence[Gap] = (),
+    stage: Stage = Stage.REQUEST,
+    parts: Sequence[Part] = PARTS,
+) -> Decision:
+    sent = tuple(part for part in parts if part.method is None)
+    exchange = Exchange(
+        dialect="openai_chat",
+        model="a-model",
+        stage=stage,
+        messages=(Message(role=Role.USER, parts=sent),),
+    )
+    coverage = Coverage(seen=len(sent), inspected=len(sent) - len(gaps), gaps=tuple(gaps))
+    inspection = Inspection(
+        parts=tuple(parts), findings=tuple(findings), runs=(), coverage=coverage
+    )
+    return policy.decide(exchange, inspection)
+
+
+def rule(name: str, when: str, rest: str, stage: str = "request") -> str:
+    return f"  - {{id: {name}, description: d, stage: {stage}, when: '{when}', {rest}}}\n"
+
+
+FORWARD = "action: forward"
+REFUSE = "action: refuse, message: No."
+INSTRUCT = "action: rewrite, edits: [{kind: instruct, text: Be kind.}]"
+MASK = "on: [ocr], action: rewrite, edits: [{kind: mask_text}], message: It stays."
+DROP = "on: [ocr], action: rewrite, edits: [{kind: drop_image}]"
+
+
+@pytest.mark.parametrize(
+    ("on", "part", "holds"),
+    [
+        ("user", QUESTION, True),
+        ("user", JOINED, True),
+        ("user", NOTE, False),
+        ("operator", SYSTEM, True),
+        ("operator", QUESTION, False),
+        ("third_party", NOTE, True),
+        ("third_party", TOOL, True),
+        ("third_party", JOINED, False),
+        ("model", QUESTION, False),
+        ("ocr", NOTE, True),
+        ("ocr", FAINT, True),
+        ("ocr", PLAIN, True),
+        ("ocr", JOINED, False),
+        ("ocr", TOOL, False),
+        ("'ocr:contrast'", FAINT, True),
+        ("'ocr:contrast'", NOTE, False),
+        ("normalised", PLAIN, True),
+        ("joined", JOINED, True),
+        ("joined", QUESTION, False),
+        ("user, operator", SYSTEM, True),
+    ],
+)
+def test_on_selects_parts(written: Written, on: str, part: Part, holds: bool) -> None:  # noqa: FBT001
+    policy = written("rules:\n" + rule("one", "harm > 0.5", f"on: [{on}], {REFUSE}"))
+    decision = decide(policy, [found(part, "harm", 0.9)])
+    assert decision.rules == (("one",) if holds else ())
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        ("harm > 0.8", True),
+        ("harm > 0.9", False),
+        ("hate > 0.3 && harm > 0.8", True),
+        ("jailbreak == 0.0", True),
+        ("complete", False),
+        ("size(gaps) == 1", True),
+        ('"audio" in gaps', True),
+        ('"file" in gaps', False),
+        ("images == 1", True),
+        ('dialect == "openai_chat" && model.startsWith("a-")', True),
+        ("stream", False),
+    ],
+)
+def test_variables_of_the_exchange(written: Written, when: str, holds: bool) -> None:  # noqa: FBT001
+    policy = written("rules:\n" + rule("one", when, REFUSE))
+    findings = [found(NOTE, "harm", 0.9), found(QUESTION, "harm", 0.2), found(TOOL, "hate", 0.4)]
+    decision = decide(policy, findings, [Gap(part="/9", kind="audio", reason="none")])
+    assert decision.rules == (("one",) if holds else ())
+
+
+@pytest.mark.parametrize(
+    ("when", "parts"),
+    [
+        ("harm > 0.5", {NOTE.key}),
+        ("harm < 0.5 && hate > 0.3", {TOOL.key}),
+        ("harm > 0.5 && hate > 0.3", set()),
+        ('origin == "operator"', {SYSTEM.key}),
+        ('method == "ocr:contrast"', {FAINT.key}),
+        ("joined", {JOINED.key}),
+        ("images == 1 && harm > 0.5", {NOTE.key}),
+    ],
+)
+def test_variables_of_a_part(written: Written, when: str, parts: set[str]) -> None:
+    rest = f"on: [user, operator, third_party], {REFUSE}"
+    decision = decide(
+        written("rules:\n" + rule("one", when, rest)),
+        [found(NOTE, "harm", 0.9), found(TOOL, "hate", 0.4)],
+    )
+    assert {reason.part for reason in decision.reasons} == parts
+    assert decision.rules == (("one",) if parts else ())
+
+
+@pytest.mark.parametrize(
+    ("rules", "action", "message"),
+    [
+        ([("a", FORWARD), ("b", FORWARD)], Action.FORWARD, ""),
+        ([("a", FORWARD), ("b", INSTRUCT)], Action.REWRITE, ""),
+        ([("a", INSTRUCT), ("b", REFUSE), ("c", FORWARD)], Action.REFUSE, "No."),
+        ([("a", REFUSE), ("b", "action: refuse, message: Never.")], Action.REFUSE, "No."),
+    ],
+)
+def test_the_strictest_action_wins(
+    written: Written, rules: list[tuple[str, str]], action: Action, message: str
+) -> None:
+    text = "rules:\n" + "".join(rule(name, "complete", rest) for name, rest in rules)
+    decision = decide(written(text))
+    assert (decision.action, decision.message) == (action, message)
+    assert decision.rules == tuple(name for name, _ in rules)
+    assert bool(decision.edits) is (action is Action.REWRITE)
+
+
+def test_nothing_held_is_forwarded(written: Written) -> None:
+    policy = written("rules:\n" + rule("one", "!complete", REFUSE))
+    assert decide(policy) == Decision(action=Action.FORWARD, policy=policy.hash)
+
+
+def test_a_rule_holds_at_its_stage_only(written: Written) -> None:
+    text = "rules:\n" + rule("a", "complete", REFUSE) + rule("b", "complete", REFUSE, "response")
+    assert decide(written(text)).rules == ("a",)
+    assert decide(written(text), stage=Stage.RESPONSE).rules == ("b",)
+
+
+def test_a_shadow_rule_is_listed_apart_and_never_acts(written: Written) -> None:
+    text = "rules:\n" + rule("a", "complete", REFUSE + ", mode: shadow")
+    decision = decide(written(text + rule("b", "complete", INSTRUCT)))
+    assert (decision.action, decision.rules, decision.shadow) == (Action.REWRITE, ("b",), ("a",))
+    assert decision.message == ""
+    assert [reason.rule for reason in decision.reasons] == ["a", "b"]
+
+
+def test_thresholds_are_variables(written: Written) -> None:
+    text = "thresholds: {harm: 0.7}\nrules:\n" + rule("one", "harm >= threshold.harm", REFUSE)
+    policy = written(text)
+    assert decide(policy, [found(NOTE, "harm", 0.7)]).rules == ("one",)
+    assert decide(policy, [found(NOTE, "harm", 0.69)]).rules == ()
+
+
+def test_the_refusal_is_the_files(written: Written) -> None:
+    rules = "rules:\n" + rule("one", "complete", REFUSE)
+    assert decide(written(rules)).refusal is Refusal.REFUSAL
+    assert decide(written("refusal: error\n" + rules)).refusal is Refusal.ERROR
+
+
+def test_reasons_name_part_label_and_score(written: Written) -> None:
+    text = "rules:\n" + rule("one", "harm > 0.5 || hate > 0.5", f"on: [ocr], {REFUSE}")
+    findings = [
+        found(NOTE, "harm", 0.6),
+        found(NOTE, "harm", 0.9),
+        found(NOTE, "jailbreak", 1.0),
+        found(FAINT, "hate", 0.8),
+    ]
+    assert decide(written(text), findings).reasons == (
+        Reason(rule="one", part=NOTE.key, label="harm", score=0.9),
+        Reason(rule="one", part=FAINT.key, label="hate", score=0.8),
+    )
+
+
+def test_reasons_of_an_exchange_name_where_the_maximum_and_the_gaps_are(written: Written) -> None:
+    policy = written(
+        "rules:\n"
+        + rule("a", "harm > 0.5", REFUSE)
+        + rule("b", "!complete", REFUSE)
+        + rule("c", "images > 0", REFUSE)
+    )
+    gaps = [Gap(part="/9", kind="audio", reason="none")]
+    decision = decide(policy, [found(NOTE, "harm", 0.9), found(TOOL, "harm", 0.3)], gaps)
+    assert decision.reasons == (
+        Reason(rule="a", part=NOTE.key, label="harm", score=0.9),
+        Reason(rule="b", part="/9"),
+        Reason(rule="c"),
+    )
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -1.0, 7.0])
+def test_what_is_no_score_counts_as_one(written: Written, score: float) -> None:
+    policy = written("rules:\n" + rule("one", "harm > 0.99", f"on: [ocr], {REFUSE}"))
+    decision = decide(policy, [found(NOTE, "harm", 0.2), found(NOTE, "harm", score)])
+    assert decision.reasons == (Reason(rule="one", part=NOTE.key, label="harm", score=1.0),)
+
+
+def test_a_condition_that_cannot_be_evaluated_counts_as_held(written: Written) -> None:
+    policy = written("rules:\n" + rule("one", 'images == 0 || gaps[0] == "a"', REFUSE))
+    decision = decide(policy)
+    assert decision.action is Action.REFUSE
+    assert decision.reasons == (Reason(rule="one", failed=True),)
+
+
+MASKED = [
+    # findings, the edit expected
+    (
+        [found(NOTE, "injection", 0.9, (6, 10))],
+        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
+    ),
+    ([found(NOTE, "injection", 0.9)], Edit(kind=EditKind.MASK_TEXT, part=NOTE.key)),
+    (
+        [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "injection", 0.1, (0, 5))],
+        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
+    ),
+    (
+        [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))],
+        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
+    ),
+    ([found(PLAIN, "injection", 0.9, (0, 4))], Edit(kind=EditKind.MASK_TEXT, part=NOTE.key)),
+    (
+        [found(FAINT, "injection", 0.9, (0, 5))],
+        Edit(kind=EditKind.MASK_TEXT, part=FAINT.key, spans=((0, 5),)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("findings", "edit"), MASKED)
+def test_mask_text_names_the_offending_lines(
+    written: Written, findings: list[Finding], edit: Edit
+) -> None:
+    decision = decide(written("rules:\n" + rule("one", "injection > 0.5", MASK)), findings)
+    assert (decision.action, decision.edits) == (Action.REWRITE, (edit,))
+
+
+def test_mask_text_of_two_labels_at_once_covers_both(written: Written) -> None:
+    policy = written("rules:\n" + rule("one", "injection > 0.5 && hate > 0.5", MASK))
+    findings = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))]
+    assert decide(policy, findings).edits == (
+        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((0, 5), (6, 10))),
+    )
+
+
+def test_masks_of_one_text_are_merged(written: Written) -> None:
+    text = "rules:\n" + rule("a", "injection > 0.5", MASK) + rule("b", "hate > 0.5", MASK)
+    spans = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))]
+    merged = Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((0, 5), (6, 10)))
+    assert decide(written(text), spans).edits == (merged,)
+    whole = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9)]
+    assert decide(written(text), whole).edits == (Edit(kind=EditKind.MASK_TEXT, part=NOTE.key),)
+
+
+def test_a_dropped_picture_is_dropped_once_and_not_masked(written: Written) -> None:
+    text = "rules:\n" + rule("a", "harm > 0.5", MASK) + rule("b", "harm > 0.5", DROP)
+    findings = [found(NOTE, "harm", 0.9), found(PLAIN, "harm", 0.9)]
+    decision = decide(written(text), findings)
+    assert decision.edits == (Edit(kind=EditKind.DROP_IMAGE, part=PHOTO.key),)
+
+
+def test_instruct_is_said_once(written: Written) -> None:
+    text = "rules:\n" + rule("a", "harm > 0.5", "on: [ocr, user], " + INSTRUCT)
+    decision = decide(written(text), [found(NOTE, "harm", 0.9), found(QUESTION, "harm", 0.9)])
+    assert decision.edits == (Edit(kind=EditKind.INSTRUCT, text="Be kind."),)
+
+
+@pytest.mark.parametrize(("edits", "message"), [(MASK, "It stays."), (DROP, REFUSED)])
+def test_an_edit_that_cannot_be_made_refuses(written: Written, edits: str, message: str) -> None:
+    page = replace(PHOTO, parent="/document", method="pdf:page")
+    note = replace(NOTE, parent=page.key)
+    policy = written("rules:\n" + rule("one", "harm > 0.5", edits))
+    decision = decide(policy, [found(note, "harm", 0.9)], parts=[QUESTION, page, note])
+    assert (decision.action, decision.message) == (Action.REFUSE, message)
+    assert decision.edits == ()
+
+
+def test_decide_is_pure(written: Written) -> None:
+    policy = written("rules:\n" + rule("one", "harm > 0.5", MASK))
+    findings = [found(NOTE, "harm", 0.9, (0, 5))]
+    assert [decide(policy, findings) for _ in range(3)] == [decide(policy, findings)] * 3
+
+
+def test_the_engine_imports_no_clock_and_no_io() -> None:
+    allowed = {"cel_expr_python", "collections", "dataclasses", "detectors", "__future__"}
+    allowed |= {"difflib", "enum", "operator", "pydantic", "re", "service", "typing"}
+    folder = Path(engine.__file__).parent
+    imported: set[str] = set()
+    for name in ("engine", "facts", "condition", "model"):
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    ours = {name for name in imported if name.startswith("service.")}
+    assert {name.split(".")[0] for name in imported} <= allowed
+    assert ours == {f"service.policy.{name}" for name in ("condition", "facts", "model")}

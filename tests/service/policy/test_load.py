@@ -1,0 +1,298 @@
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.policy.engine import Policy
+from service.policy.load import PolicyError, load
+
+# Lines 1 to 6 of each policy; the table's rows begin on line 7.
+HEAD = """\
+version: 1
+description: a test
+rules:
+  - id: one
+    description: the rule
+    stage: request
+"""
+FORWARD = "    action: forward\n"
+REFUSE = "    action: refuse\n    message: No.\n"
+OCR, USER, BOTH = "    on: [ocr]\n", "    on: [user]\n", "    on: [ocr, user]\n"
+NONE = "    mode: enforce\n"
+
+WRONG_RULES = [
+    # conditions: names that nothing declares
+    (
+        "    when: identiy > 0.5\n" + FORWARD,
+        "7:11",
+        "undeclared reference to 'identiy'",
+        "`identity`",
+    ),
+    ("    when: harm > 0.5 && jail_break > 0.5\n" + FORWARD, "7:25", "'jail_break'", "`jailbreak`"),
+    ("    when: xyzzy > 0.5\n" + FORWARD, "7:11", "'xyzzy'", "docs/policies.md"),
+    ("    when: harm >= threshold.harm\n" + FORWARD, "7:28", "'threshold.harm'", "add `harm` to"),
+    ("    when: harm >= threshold\n" + FORWARD, "7:19", "'threshold'", "name one of"),
+    ("    when: gaps.exist(g, g == 'a')\n" + FORWARD, "7:21", "'exist'", "`exists`"),
+    ("    when: origin == 'user'\n" + FORWARD, "7:11", "'origin'", "say with `on`"),
+    ("    when: joined\n" + FORWARD, "7:11", "'joined'", "say with `on`"),
+    # conditions: wrong types, wrong syntax
+    ("    when: harm >= 1\n" + FORWARD, "7:16", "(double, int)", "1.0"),
+    ("    when: images > 0.5\n" + FORWARD, "7:18", "(int, double)", "counts without"),
+    ("    when: model == 3\n" + FORWARD, "7:17", "(string, int)", "one type"),
+    ("    when: harm\n" + FORWARD, "7:11", "DOUBLE", "`harm >= 0.5`"),
+    ("    when: dyn(complete)\n" + FORWARD, "7:11", "DYN", "compare it"),
+    ("    when: complete and stream\n" + FORWARD, "7:20", "mismatched input 'and'", "&& for and"),
+    ("    when: not complete\n" + FORWARD, "7:15", "extraneous input", "! for not"),
+    ("    when: harm = 0.5\n" + FORWARD, "7:16", "token recognition error", "=="),
+    ("    when: harm >\n" + FORWARD, "7:17", "mismatched input '<EOF>'", "docs/policies.md"),
+    ("    when: ''\n" + FORWARD, "7:12", "mismatched input '<EOF>'", "docs/policies.md"),
+    ("    when: gaps[0] == 'audio'\n" + FORWARD, "7:11", "holds nothing", "guard it"),
+    ("    when: 1 / images > 2\n" + FORWARD, "7:11", "divide by zero", "guard it"),
+    ("    when: model.matches('a(')\n" + FORWARD, "7:11", "regular expression", "guard it"),
+    # conditions: where they stand in the file
+    ("    when: 'identiy > 0.5'\n" + FORWARD, "7:12", "'identiy'", "`identity`"),
+    (
+        "    when: |\n      harm > 0.5 ||\n        identiy > 0.5\n" + FORWARD,
+        "9:9",
+        "'identiy'",
+        "`",
+    ),
+    ("    when: >-\n      harm > 0.5 ||\n      identiy > 0.5\n" + FORWARD, "9:7", "'identiy'", "`"),
+    # fields
+    (FORWARD, "4:5", "`when` is missing", "add a line `when: …`"),
+    ("    when: complete\n", "4:5", "`action` is missing", "add a line"),
+    ("    when: complete\n    mesage: No.\n" + FORWARD, "8:5", "`mesage`", "`message`"),
+    (
+        "    when: complete\n    frobnicate: 1\n" + FORWARD,
+        "8:5",
+        "`frobnicate`",
+        "docs/policies.md",
+    ),
+    ("    when: true\n" + FORWARD, "7:11", "must be text", "quotes"),
+    (
+        "    when: complete\n    action: block\n",
+        "8:13",
+        "`block` is not 'forward', 'rewrite'",
+        "write",
+    ),
+    ("    when: complete\n    action: refused\n", "8:13", "`refused`", "`refuse`"),
+    ("    when: complete\n    mode: shadows\n" + FORWARD, "8:11", "`shadows`", "`shadow`"),
+    ("    when: complete\n    mode: no\n" + FORWARD, "8:11", "`no` is not 'enforce'", "write"),
+    ("    when: complete\n    severity: hihg\n" + FORWARD, "8:15", "`hihg`", "`high`"),
+    ("    when: complete\n    tags: [a b]\n" + FORWARD, "8:12", "`a b`", "`LLM01:2025`"),
+    ("    when: complete\n    tags: LLM01:2025\n" + FORWARD, "8:11", "must be a list", "brackets"),
+    # what does not fit together
+    ("    when: complete\n    action: refuse\n", "4:5", "`message` is missing", "refused person"),
+    ("    when: complete\n    message: ''\n" + FORWARD, "8:14", "must not be empty", "write"),
+    ("    on: ocr\n    when: complete\n" + FORWARD, "7:9", "must be a list", "brackets"),
+    ("    on: []\n    when: complete\n" + FORWARD, "7:9", "must not be empty", "write"),
+    ("    on: [ocr, usr]\n    when: complete\n" + FORWARD, "7:15", "`usr` is no origin", "`user`"),
+    ("    on: [xyzzy]\n    when: complete\n" + FORWARD, "7:10", "`xyzzy`", "use operator, user"),
+    ("    when: complete\n    action: rewrite\n", "4:5", "`edits` is missing", "mask_text"),
+    (
+        "    when: complete\n    edits:\n      - kind: instruct\n        text: Be kind.\n" + REFUSE,
+        "9:7",
+        "`edits` do nothing where the action is `refuse`",
+        "rewrite",
+    ),
+]
+WRONG_EDITS = [
+    ((OCR, "      - kind: mask\n"), "11:9", "`mask` is not / `mask_text`"),
+    ((OCR, "      - text: a\n"), "11:9", "`kind` is missing / kind: mask_text"),
+    ((OCR, "      - kind: instruct\n"), "11:9", "`text` is missing / text"),
+    ((OCR, "      - {kind: mask_text, text: a}\n"), "11:27", "`text` / docs/policies.md"),
+    ((USER, "      - kind: mask_text\n"), "11:15", "read from a picture / on: [ocr]"),
+    ((BOTH, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr]"),
+    ((NONE, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr]"),
+]
+WRONG_FILES = [
+    ("", "1:1", "the file is empty", "docs/policies.md"),
+    ("# nothing\n", "1:1", "the file is empty", "docs/policies.md"),
+    ("- a\n", "1:1", "must be a table", "name: value"),
+    ("version: 2\n", "1:10", "`2` is not 1", "write 1"),
+    ("version: 1\n", "1:1", "`rules` is missing", "rules"),
+    ("version: 1\nrules: []\n", "2:8", "rules: must not be empty", "at least one"),
+    ("version: 1\nrules: {}\n", "2:8", "rules: must be a list", "brackets"),
+    ("version: 1\nrules: [1]\n", "2:9", "rules[0]: must be a table", "name: value"),
+    ("version: 1\nrule: []\n", "2:1", "`rule` is not a field", "`rules`"),
+    ("version: 1\nrefusal: eror\n", "2:10", "`eror`", "`error`"),
+    ("thresholds: {harm: 1.5}\n", "1:20", "thresholds, harm: must be between 0 and 1", "0 to 1"),
+    ("thresholds: {harm: .nan}\n", "1:20", "thresholds, harm: must be a number", "0.5"),
+    ("thresholds: {harm: '0.5'}\n", "1:20", "must be a number", "0.5"),
+    ("thresholds: {harm: true}\n", "1:20", "must be a number", "0.5"),
+    ("thresholds: {Harm: 0.5}\n", "1:14", "`Harm` is not written as a name", "underscores"),
+    ("version: 1\nversion: 1\n", "2:1", "`version` stands twice, first on line 1", "keep one"),
+    ("rules:\n  - id: a\n    id: b\n", "3:5", "`id` stands twice", "keep one"),
+    ("a: &x 1\nb: *x\n", "1:4", "anchors and aliases are refused", "write it out"),
+    ("a: !!python/object/apply:os.getcwd []\n", "1:4", "the tag tag:yaml.org,2002:python", "out"),
+    ("? [a]\n: b\n", "1:3", "a key must be a word", "docs/policies.md"),
+    ("a: " + "[" * 30 + "]" * 30, "1:23", "nested over 20 deep", "docs/policies.md"),
+    ("a: b: c\n", "1:5", "not YAML: mapping values are not allowed here", "quote a text"),
+    ("a:\n\tb: 1\n", "2:1", "not YAML", "indentation"),
+    ("a: 1\n---\nb: 1\n", "2:1", "not YAML: but found another document", "check"),
+    ("b: 1\na: \x07\n", "2:4", "the character U+0007", "take it out"),
+]
+
+
+def problems(path: Path, text: str) -> list[str]:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError) as raised:
+        load(path)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def says(found: list[str], path: Path, place: str, what: str, fix: str) -> bool:
+    return any(
+        each.startswith(f"{path}:{place}: ") and what in each and fix in each.split("Fix: ")[1]
+        for each in found
+    )
+
+
+@pytest.mark.parametrize(("body", "place", "what", "fix"), WRONG_RULES)
+def test_a_wrong_rule(tmp_path: Path, body: str, place: str, what: str, fix: str) -> None:
+    path = tmp_path / "policy.yaml"
+    found = problems(path, HEAD + body)
+    assert says(found, path, place, what, fix), "\n".join(found)
+
+
+@pytest.mark.parametrize(("rule", "place", "said"), WRONG_EDITS)
+def test_a_wrong_edit(tmp_path: Path, rule: tuple[str, str], place: str, said: str) -> None:
+    path = tmp_path / "policy.yaml"
+    on, edits = rule
+    what, fix = said.split(" / ")
+    body = f"{on}    when: complete\n    action: rewrite\n    edits:\n{edits}"
+    found = problems(path, HEAD + body)
+    assert says(found, path, place, what, fix), "\n".join(found)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(("text", "place", "what", "fix"), WRONG_FILES)
+def test_a_wrong_file(tmp_path: Path, text: str, place: str, what: str, fix: str) -> None:
+    path = tmp_path / "policy.yaml"
+    found = problems(path, text)
+    assert says(found, path, place, what, fix), "\n".join(found)
+
+
+def test_the_caret_of_cel_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    found = problems(path, HEAD + "    when: harm > 0.5 && identiy > 0.5\n" + FORWARD)
+    assert "\n".join(found).splitlines() == [
+        f"{path}:7:25: rule one, when: undeclared reference to 'identiy'",
+        "    | harm > 0.5 && identiy > 0.5",
+        "    | ..............^",
+        "    Fix: did you mean `identity`?",
+    ]
+
+
+def test_all_that_is_wrong_is_listed_in_the_order_of_lines(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    second = "  - {id: one, description: d, stage: response, when: harm, action: rewrite}\n"
+    found = problems(path, HEAD + "    on: [usr]\n    when: a > 0.5\n    action: refuse\n" + second)
+    whats = [each.splitlines()[0].rpartition(": ")[2] for each in found]
+    assert whats == [
+        "`message` is missing",
+        "`usr` is no origin and no method",
+        "undeclared reference to 'a'",
+        "`edits` is missing",
+        "an earlier rule has the id `one` too",
+        "a condition must be true or false, and this is DOUBLE",
+        "an answer cannot be rewritten",
+    ]
+
+
+def test_a_threshold_that_no_rule_uses_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    rules = HEAD.replace("rules:", "thresholds: {harm: 0.5, hate: 0.4}\nrules:")
+    found = problems(path, rules + "    when: harm > threshold.harm\n" + FORWARD)
+    assert len(found) == 1
+    assert says(found, path, "3:31", "no rule uses this threshold", "`threshold.hate`")
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"version: \xff\n", "byte 9 is not UTF-8"),
+        (b"#" * (1 << 20) + b"\n", "larger than 1048576 bytes"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_an_unreadable_file(tmp_path: Path, raw: bytes | None, what: str) -> None:
+    path = tmp_path / "policy.yaml"
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(PolicyError, match=what):
+        load(path)
+
+
+def test_a_folder_is_no_policy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+def test_the_hash_follows_the_content_and_not_the_layout(
+    written: Callable[[str], Policy],
+) -> None:
+    rule = "rules:\n  - {id: a, description: d, stage: request, when: complete, action: forward}\n"
+    moved = (
+        "# a remark\nrules:\n  - description: d\n    id: a\n    action: forward\n"
+        "    stage: request\n    when: complete\n    mode: enforce\n"
+    )
+    assert written(rule).hash == written(moved).hash
+    assert written(rule).hash != written(rule.replace("complete", "'!complete'")).hash
+    assert len(written(rule).hash) == 12
+
+
+def test_words_of_yaml_1_1_are_words(written: Callable[[str], Policy]) -> None:
+    policy = written(
+        "rules:\n  - {id: no, description: yes, stage: request, on: [user], when: complete,"
+        " action: forward, tags: [off, 'y']}\n"
+    )
+    rule = policy.written.rules[0]
+    assert (rule.id, rule.description, rule.on, rule.tags) == ("no", "yes", ("user",), ("off", "y"))
+
+
+PARTS = st.sampled_from(
+    [
+        "rules:",
+        "\n",
+        "  ",
+        "- ",
+        "id: a",
+        "on: ",
+        "[user]",
+        "{",
+        "}",
+        "1: 2",
+        "~",
+        "when: harm > 1.0",
+    ]
+)
+
+
+@given(st.lists(st.one_of(PARTS, st.text(max_size=4)), max_size=30).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_in_a_file_it_loads_or_is_refused_with_its_place(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "policy.yaml"
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        with pytest.raises(PolicyError, match=r"policy\.yaml:\d+:\d+: .*\n(?s:.*)    Fix: "):
+            load(path)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_changed_policy_loads_or_is_refused(data: st.DataObject) -> None:
+    shipped = (Path(__file__).parents[3] / "policies" / "mask.yaml").read_text(encoding="utf-8")
+    at = data.draw(st.integers(0, len(shipped)))
+    length = data.draw(st.integers(0, 5))
+    text = shipped[:at] + data.draw(st.text(max_size=3)) + shipped[at + length :]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "policy.yaml"
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        try:
+            assert load(path).written.rules
+        except PolicyError as error:
+            assert error.problems
