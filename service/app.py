@@ -21,7 +21,7 @@ from service.errors import (
     UnsupportedEncoding,
 )
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import Call, Gate, Reply, error_reply
+from service.pipeline.handle import PASSED, Call, Gate, Reply
 from service.pipeline.pool import InspectionPool
 from service.policy.load import load
 from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH
@@ -62,7 +62,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     passes = PASS_THROUGH | set(settings.pass_through)
     written = examiner.policy.written.rules
     metrics.expect(
-        dialects={provider.dialect for provider in ENDPOINTS.values()},
+        dialects={*(provider.dialect for provider in ENDPOINTS.values()), PASSED},
         rules=[rule.id for rule in written if rule.mode.value == "enforce"],
         shadow=[rule.id for rule in written if rule.mode.value == "shadow"],
     )
@@ -94,13 +94,16 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                     )
                 )
             if endpoint in passes:
-                return await _pass(request, path + query, upstream, settings)
+                with gate.passing() as trace:
+                    passed = await _pass(request, path + query, upstream, settings)
+                    trace.status = trace.upstream_status = passed.status_code
+                return passed
             raise UnknownEndpoint(
                 f"{request.method} on this path is not inspected here, so it does not pass; the "
                 "operator can let it pass with GLASSGATE_PASS_THROUGH"
             )
         except GlassgateError as error:
-            return _response(error_reply(error, provider))
+            return _response(gate.turned_away(error, provider))
 
     return app
 

@@ -13,7 +13,7 @@ import typer
 from detectors.contract.detector import DetectorError
 from service import doctor as doctors
 from service import trial
-from service.demo import write_demo
+from service.demo import write_demo, write_requests
 from service.policy.load import PolicyError
 from service.serve import StartError
 from service.serve import serve as run
@@ -65,7 +65,7 @@ def serve(
         workers=workers,
     )
     lines.configure(settings.log_level)
-    requests = write_demo(demo) if demo else ()
+    requests = write_requests(demo) if demo else ()
 
     def started(proxy_port: int, admin_port: int) -> None:
         proxy = f"http://{settings.host}:{proxy_port}"

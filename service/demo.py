@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -32,8 +34,29 @@ def write_demo(folder: Path) -> tuple[Path, Path]:
     return harmless, attack
 
 
+def write_requests(folder: Path) -> tuple[Path, Path]:
+    """Writes the pictures, and for each a Chat Completions request that asks what it shows.
+
+    Returns the paths of the two requests, the harmless one first. Raises ``OSError``.
+    """
+    harmless, attack = write_demo(folder)
+    return _request(harmless, "What was the total?"), _request(attack, "What is in this picture?")
+
+
+def _request(picture: Path, question: str) -> Path:
+    url = f"data:image/png;base64,{b64encode(picture.read_bytes()).decode()}"
+    content = [
+        {"type": "text", "text": question},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    body = {"model": "sandbox", "messages": [{"role": "user", "content": content}]}
+    path = picture.with_suffix(".json")
+    path.write_text(json.dumps(body), encoding="utf-8")
+    return path
+
+
 def _receipt() -> Image.Image:
-    """A café's receipt on a wooden table."""
+    """A bakery's receipt on a wooden table."""
     table = Image.new("RGB", (640, 640))
     draw = ImageDraw.Draw(table)
     for row in range(640):
@@ -43,7 +66,7 @@ def _receipt() -> Image.Image:
     draw.rectangle([120, 40, 512, 592], fill=(250, 247, 240))
     ink = (40, 40, 44)
     title, body = ImageFont.load_default(34), ImageFont.load_default(26)
-    draw.text((316, 90), "Morning Star Café", font=title, fill=ink, anchor="mm")
+    draw.text((316, 90), "Morning Star Bakery", font=title, fill=ink, anchor="mm")
     draw.text((316, 135), "12 Harbour Street", font=body, fill=ink, anchor="mm")
     draw.line([(150, 170), (482, 170)], fill=ink, width=2)
     for number, (item, price) in enumerate(RECEIPT):
@@ -89,5 +112,4 @@ def _evening(size: tuple[int, int]) -> Image.Image:
     hills = [(0, horizon), (120, horizon - 70), (260, horizon - 30), (380, horizon - 95)]
     draw.polygon([*hills, (560, horizon)], fill=(70, 66, 96))
     draw.rectangle([0, horizon, width, horizon + 2], fill=(90, 84, 120))
-    noise = Image.effect_noise(size, 26).convert("RGB")
-    return Image.blend(scene.filter(ImageFilter.GaussianBlur(1)), noise, 0.06)
+    return scene.filter(ImageFilter.GaussianBlur(1))

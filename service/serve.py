@@ -119,20 +119,21 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
 async def _serve(settings: Settings, started: Callable[[int, int], None]) -> None:
     listener = _bind(settings.host, settings.port, "port")
     operator = _bind(settings.admin_host, settings.admin_port, "admin-port")
-    servers: list[uvicorn.Server] = []
+    servers: list[_Quiet] = []
     upstream_url = settings.upstream
     if upstream_url == SANDBOX:
         model = _bind("127.0.0.1", 0, "port")
         upstream_url = f"http://127.0.0.1:{model.getsockname()[1]}"
-        servers.append(await _listen(sandbox(), model))
+        servers.append(_listen(sandbox(), model))
     supervisor = Supervisor(settings, upstream_url, listener)
     try:
-        servers.append(await _listen(admin(supervisor), operator))
+        servers.append(_listen(admin(supervisor), operator))
         await _watch(supervisor, lambda: started(_port(listener), _port(operator)))
     finally:
         await asyncio.to_thread(supervisor.stop)
         for server in servers:
             server.should_exit = True
+        await asyncio.gather(*(server.task for server in servers))
 
 
 async def _watch(supervisor: Supervisor, ready: Callable[[], None]) -> None:
@@ -150,7 +151,7 @@ async def _watch(supervisor: Supervisor, ready: Callable[[], None]) -> None:
             await asyncio.wait_for(stopped.wait(), LOOK_S)
 
 
-async def _listen(app: FastAPI, listener: socket.socket) -> uvicorn.Server:
+def _listen(app: FastAPI, listener: socket.socket) -> _Quiet:
     """Serves a light app beside the supervisor."""
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none")
     server = _Quiet(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -61,7 +61,9 @@ class Settings(BaseSettings):
         '`[{"model": "llava*", "detail": "*", "long": 672}]`',
     )
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
-    log_level: str = Field("INFO", description="level of the log")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="level of the log: debug, info, warning or error"
+    )
 
     @field_validator("upstream")
     @classmethod

@@ -28,6 +28,6 @@ def replaced(value: Json, place: Place, new: Json) -> Json:
     inner = whole
     *way, last = place
     for step in way:
-        inner = inner[step]  # type: ignore[index,call-overload]
-    inner[last] = new  # type: ignore[index,call-overload]
+        inner = inner[step]  # type: ignore[index]
+    inner[last] = new  # type: ignore[index]
     return whole

@@ -45,7 +45,7 @@ def round_batches(
     """Batches of at most ``batch_tokens`` padded tokens, alike in length, in shuffled order."""
     rng = random.Random(f"{config.seed}-{number}-order")
     encoded = [
-        _window(encoding.ids, example, config.max_tokens, rng)
+        _window(encoding.ids, example, config.train_tokens, rng)
         for encoding, example in zip(
             tokenizer.encode_batch([e.text for e in examples]), examples, strict=True
         )

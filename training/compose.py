@@ -65,7 +65,7 @@ LIST_ENDS: Final = (
 )
 _THIRD_PARTY: Final = ("image", "tool", "document")
 _LONGEST_LINE: Final = 220
-_LONGEST_CHUNK: Final = 500
+_LONGEST_CHUNK: Final = 320
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ class Config:
     public_rate: float
     composed_per_round: int
     dev_composed: int
-    max_tokens: int
-    overlap: int
+    train_tokens: int
+    window_tokens: int
+    overlap_tokens: int
     batch_tokens: int
     learning_rate: float
     embedding_rate: float
+    head_rate: float
     warmup: float
     weight_decay: float
     character_least: int

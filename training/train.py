@@ -28,7 +28,9 @@ from training.data import Corpus, Example, load_corpus, read_rows
 from training.vocabulary import missing_characters, widen
 
 ROWS: Final = Path(__file__).parent / "rows"
+_HEAD: Final = ("bert.pooler.", "classifier.")
 _FIRST_HAZARD: Final = CLASSIFIER_LABELS.index(HAZARDS[0])
+_RARE: Final = -3.0  # the logit at which every label starts: most rows carry none
 _HAZARDS: Final = slice(_FIRST_HAZARD, _FIRST_HAZARD + len(HAZARDS))
 
 
@@ -60,8 +62,15 @@ def new_model(encoder: Path, size: int, seed: int) -> PreTrainedModel:
         problem_type="multi_label_classification",
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+        attn_implementation="eager",
         dtype=torch.float32,
     )
+    # The sentence encoder's own pooler was never trained and all but shuts the gradient off.
+    width = model.config.hidden_size
+    torch.nn.init.normal_(model.bert.pooler.dense.weight, std=2 / width**0.5)
+    torch.nn.init.zeros_(model.bert.pooler.dense.bias)
+    torch.nn.init.normal_(model.classifier.weight, std=1 / width**0.5)
+    torch.nn.init.constant_(model.classifier.bias, _RARE)
     model.resize_token_embeddings(size, mean_resizing=True)
     return model
 
@@ -87,13 +96,16 @@ class Trainer:
     step: int = 0
 
     def __post_init__(self) -> None:
-        embedding = self.model.get_input_embeddings().weight
-        rest = [p for p in self.model.parameters() if p is not embedding]
+        embedding = [self.model.get_input_embeddings().weight]
+        head = [p for n, p in self.model.named_parameters() if n.startswith(_HEAD)]
+        fast = {id(p) for p in (*embedding, *head)}
+        rest = [p for p in self.model.parameters() if id(p) not in fast]
         rate = self.config.learning_rate
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": rest, "base": rate},
-                {"params": [embedding], "base": rate * self.config.embedding_rate},
+                {"params": embedding, "base": rate * self.config.embedding_rate},
+                {"params": head, "base": rate * self.config.head_rate},
             ],
             lr=rate,
             weight_decay=self.config.weight_decay,
@@ -133,7 +145,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if self.step % 20 == 0:
+        if self.step % 10 == 0:
             rate = batch.ids.numel() / (time.monotonic() - started)
             print(
                 f"round {self.round} step {self.step} progress {progress:.3f} "

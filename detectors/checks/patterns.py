@@ -81,8 +81,8 @@ PATTERNS: Final = (
         0.85,
         _form(
             r"\b(?:you are|act as|called|named|become|pretend to be|hello,?)\s{1,3}(?:now\s{1,3})?"
-            r"[\"'(]{0,2}DAN\b[^.\n]{0,200}\b(?:anything|rules?|filter|restrict|limit)|"
-            r"\bDAN\b[^.\n]{0,40}\bdo anything now\b"
+            r"[\"'(]{0,2}(?-i:DAN)\b[^.\n]{0,200}\b(?:anything|rules?|filter|restrict|limit)|"
+            r"\b(?-i:DAN)\b[^.\n]{0,40}\bdo anything now\b"
         ),
         _ASKING,
     ),
@@ -92,7 +92,7 @@ PATTERNS: Final = (
         0.8,
         _form(
             r"\[(?:🔒\s?)?CLASSIC\][^\n]{0,200}\[(?:🔓\s?)?JAILBREAK\]|"
-            r"\b(?:stay in character|you are still (?:a )?DAN)\b[^\n]{0,200}\bDAN\b"
+            r"\b(?:stay in character|you are still (?:a )?DAN)\b[^\n]{0,200}\b(?-i:DAN)\b"
         ),
         _ASKING,
     ),

@@ -121,12 +121,11 @@ def _webp(data: bytes) -> Structure | None:
     kind = data[12:16]
     width, height = _webp_size(data, kind)
     whole = 8 + _little(data, 4, 4) <= len(data)
-    frames, at = 0, 12
-    for _ in range(MOST_PIECES):
-        if kind != b"VP8X" or at + 8 > len(data):
-            break
+    frames, at, pieces = 0, 12, 0
+    while kind == b"VP8X" and at + 8 <= len(data) and pieces < MOST_PIECES:
         frames += data[at : at + 4] == b"ANMF"
         at += 8 + _little(data, at + 4, 4) + _little(data, at + 4, 4) % 2
+        pieces += 1
     only = 12 + 8 + _little(data, 16, 4) + _little(data, 16, 4) % 2
     plain = kind in {b"VP8 ", b"VP8L"} and only == len(data) == 8 + _little(data, 4, 4)
     return Structure(
@@ -135,7 +134,7 @@ def _webp(data: bytes) -> Structure | None:
         height=height,
         frames=max(1, frames),
         plain=plain,
-        truncated=not whole,
+        truncated=not whole or pieces == MOST_PIECES,
     )
 
 
@@ -148,24 +147,30 @@ def _webp_size(data: bytes, kind: bytes) -> tuple[int, int]:
     return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
 
 
-_GIF_IMAGE = 0x2C
+_GIF_EXTENSION, _GIF_IMAGE = b"\x21", b"\x2c"
 
 
 def _gif(data: bytes) -> Structure:
     width, height, flags = _little(data, 6, 2), _little(data, 8, 2), data[10:11] or b"\0"
-    at, frames = 13 + _table(flags[0]), 0
-    while at < len(data) and data[at] in b"\x21\x2c" and frames < MOST_PIECES:
-        if data[at] == _GIF_IMAGE and at + 9 < len(data):
+    at, frames, pieces = 13 + _table(flags[0]), 0, 0
+    while data[at : at + 1] in {_GIF_EXTENSION, _GIF_IMAGE} and pieces < MOST_PIECES:
+        if data[at : at + 1] == _GIF_IMAGE:
             frames += 1
-            at += 11 + _table(data[at + 9])
+            at += 11 + _table((data[at + 9 : at + 10] or b"\0")[0])
         else:
             at += 2
-        while at < len(data) and data[at]:
+        while data[at : at + 1] > b"\0" and pieces < MOST_PIECES:
             at += 1 + data[at]
+            pieces += 1
         at += 1
+        pieces += 1
     # Never plain: a GIF holds what a still picture does not need, and always becomes a PNG.
     return Structure(
-        format="GIF", width=width, height=height, frames=max(1, frames), truncated=not frames
+        format="GIF",
+        width=width,
+        height=height,
+        frames=max(1, frames),
+        truncated=not frames or pieces >= MOST_PIECES,
     )
 
 

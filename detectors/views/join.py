@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from detectors.contract.exchange import Exchange, ImagePart, Message, Origin, Part, Role, TextPart
 
 JOINED = "joined"
+TURNS = "joined:turns"
 
 
 def join(exchange: Exchange, derived: Mapping[str, Sequence[TextPart]]) -> tuple[TextPart, ...]:
@@ -20,14 +21,14 @@ def join(exchange: Exchange, derived: Mapping[str, Sequence[TextPart]]) -> tuple
     joined with the pictures of the turns before it, which it may speak of.
     """
     asked = [message for message in exchange.messages if message.role is Role.USER]
-    joined = [_joined(_pieces(message, derived)) for message in asked]
+    joined = [_joined(_pieces(message, derived), JOINED) for message in asked]
     if asked:
         earlier = [part for message in exchange.messages for part in message.parts]
         shown = [part for part in earlier if isinstance(part, ImagePart)]
         own = [part for part in asked[-1].parts if isinstance(part, TextPart)]
         if own and any(part not in asked[-1].parts for part in shown):
-            joined.append(_joined([*own, *_read(shown, derived)]))
-    return tuple({part.key: part for part in joined if part is not None}.values())
+            joined.append(_joined([*own, *_read(shown, derived)], TURNS))
+    return tuple(part for part in joined if part is not None)
 
 
 def _pieces(message: Message, derived: Mapping[str, Sequence[TextPart]]) -> list[TextPart]:
@@ -39,7 +40,7 @@ def _read(parts: Sequence[Part], derived: Mapping[str, Sequence[TextPart]]) -> l
     return [text for part in parts for text in derived.get(part.key, ())]
 
 
-def _joined(pieces: Sequence[TextPart]) -> TextPart | None:
+def _joined(pieces: Sequence[TextPart], method: str) -> TextPart | None:
     pieces = [piece for piece in pieces if piece.text.strip()]
     if len(pieces) < 2:  # noqa: PLR2004 - one piece is judged as it stands
         return None
@@ -47,6 +48,6 @@ def _joined(pieces: Sequence[TextPart]) -> TextPart | None:
         pointer=pieces[0].pointer,
         origin=Origin.USER,
         parent=pieces[0].key,
-        method=JOINED,
+        method=method,
         text="\n".join(piece.text for piece in pieces),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -23,6 +24,8 @@ from service.providers.base import Provider
 from service.upstream import Answer, Upstream
 
 JSON: Final = "application/json"
+# Stands for the dialect of what passes uninspected.
+PASSED: Final = "pass_through"
 EVENTS: Final = "text/event-stream; charset=utf-8"
 # A thread is asked to end at its deadline; it is given this much longer to do so.
 GRACE_S: Final = 5.0
@@ -60,12 +63,7 @@ class Gate:
 
     async def handle(self, call: Call) -> Reply:
         """The reply, whatever happens; and what happened is remembered."""
-        trace = Trace(
-            id=secrets.token_hex(12),
-            dialect=call.provider.dialect,
-            policy=self.examiner.policy.hash,
-            views=self._views,
-        )
+        trace = self._trace(call.provider.dialect)
         try:
             reply = await self._handle(call, trace)
         except GlassgateError as error:
@@ -78,6 +76,28 @@ class Gate:
         finally:
             trace.remember()
         return reply
+
+    def turned_away(self, error: GlassgateError, provider: Provider) -> Reply:
+        """The reply to what does not even become a call; it is remembered as well."""
+        trace = self._trace(provider.dialect)
+        reply = _failed(error, provider, trace)
+        trace.remember()
+        return reply
+
+    @contextmanager
+    def passing(self) -> Iterator[Trace]:
+        """Around an endpoint that the operator lets pass: what was not inspected is remembered."""
+        trace = self._trace(PASSED)
+        yield trace
+        trace.remember()
+
+    def _trace(self, dialect: str) -> Trace:
+        return Trace(
+            id=secrets.token_hex(12),
+            dialect=dialect,
+            policy=self.examiner.policy.hash,
+            views=self._views,
+        )
 
     async def _handle(self, call: Call, trace: Trace) -> Reply:
         examiner, provider = self.examiner, call.provider
@@ -135,17 +155,11 @@ def _refused(examined: Examined, decision: Decision, provider: Provider, trace: 
 
 
 def _failed(error: GlassgateError, provider: Provider, trace: Trace) -> Reply:
-    trace.failed(error)
-    return error_reply(error, provider, receipt(trace))
-
-
-def error_reply(
-    error: GlassgateError, provider: Provider, headers: Sequence[tuple[str, str]] = ()
-) -> Reply:
     """The one seam at which errors become a dialect's envelope."""
+    trace.failed(error)
     again = [("retry-after", str(error.retry_after_s))] if error.retry_after_s else []
     return Reply(
         status=error.status,
-        headers=[("content-type", JSON), *again, *headers],
+        headers=[("content-type", JSON), *again, *receipt(trace)],
         body=strict_json.dump(provider.error(error)),
     )

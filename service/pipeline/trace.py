@@ -104,7 +104,7 @@ class Trace:
             stream=self.stream,
             action=self.action,
             stage=self.stage.value,
-            status=self.status,
+            status=int(self.status),
             error=self.error,
             rules=_distinct(self.decision.rules if self.decision else ()),
             shadow=_distinct(self.shadow),

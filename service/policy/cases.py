@@ -29,10 +29,11 @@ from detectors.contract.exchange import (
 )
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection
 from detectors.contract.labels import LABELS
-from service.policy.document import Document, PolicyError, Problem, nearest
+from service.policy.document import Document, PolicyError, Problem
 from service.policy.engine import Policy
 from service.policy.load import load
 from service.policy.model import KEBAB, Action, Decision, EditKind, Written
+from service.policy.spelling import nearest
 
 _BOX: Final = ((0.0, 0.0), (200.0, 0.0), (200.0, 16.0), (0.0, 16.0))
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from cel_expr_python import cel
 
 from detectors.contract.labels import LABELS
-from service.policy.document import nearest
+from service.policy.spelling import nearest
 
 EXCHANGE_VARIABLES: Final[Mapping[str, str]] = {
     "complete": "bool",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.policy.model import KEBAB, NAME, TAG
+from service.policy.spelling import nearest
 
 MOST_BYTES: Final = 1 << 20
 DEEPEST: Final = 20
@@ -97,19 +97,10 @@ class Document:
             fix = "quote a text that holds `: ` or ` #`; check the indentation here and above"
             raise PolicyError([_at(path, error.problem_mark, what, fix)]) from error
         except yaml.reader.ReaderError as error:
-            lines = text[: error.position].split("\n")
+            before = text[: error.position].split("\n")
+            mark = yaml.Mark("", 0, len(before) - 1, len(before[-1]), None, 0)
             what = f"not YAML: the character U+{error.character:04X}"
-            raise PolicyError(
-                [
-                    Problem(
-                        path=path,
-                        line=len(lines),
-                        column=len(lines[-1]) + 1,
-                        what=what,
-                        fix="take it out",
-                    )
-                ]
-            ) from error
+            raise PolicyError([_at(path, mark, what, "take it out")]) from error
 
     def parse(self, model: type[Model]) -> Model:
         """The content as ``model``. Raises ``PolicyError`` that lists every wrong field."""
@@ -129,10 +120,10 @@ class Document:
         _, node, names = self._find(loc)
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         style = getattr(node, "style", None)
-        if style in {"|", ">"}:
+        if style in {"|", ">"} and node.value:
             line, column = self._in_block(line, place, folded=style == ">")
         elif node.start_mark.line == node.end_mark.line:
-            column += place[1] - 1 + (style is not None)
+            column += place[1] - 1 + (style in {"'", '"'})
         what = _said(names, what)
         return Problem(path=self.path, line=line, column=column, what=what, fix=fix, shown=shown)
 
@@ -141,7 +132,7 @@ class Document:
         block = self._lines[head:]
         indent = next((len(line) - len(line.lstrip()) for line in block if line.strip()), 0)
         line, column = place
-        while folded and column > len(block[line - 1]) - indent and line < len(block):
+        while folded and line < len(block) and column > len(block[line - 1]) - indent:
             column -= len(block[line - 1]) - indent + 1
             line += 1
         return head + line, indent + column
@@ -173,12 +164,6 @@ class Document:
             names = self._find(error["loc"][:-1])[2]
         mark = (key if at_key and key is not None else node).start_mark
         return _at(self.path, mark, _said(names, what), fix)
-
-
-def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The fix for an unknown name: the known one that is spelt most like it, if one is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else otherwise
 
 
 def _at(path: Path, mark: _Mark | None, what: str, fix: str) -> Problem:

@@ -145,10 +145,10 @@ class _Trial:
             yield Reason(
                 rule=rule.id, part=each.part, label=each.label, score=score(each), failed=failed
             )
-        if part is None and condition.names & {"complete", "gaps"}:
-            for gap in self._facts.gaps:
-                yield Reason(rule=rule.id, part=gap.part, failed=failed)
-        elif not found:
+        gaps = self._facts.gaps if condition.names & {"complete", "gaps"} else ()
+        for gap in gaps:
+            yield Reason(rule=rule.id, part=gap.part, failed=failed)
+        if not found and not gaps:
             yield Reason(rule=rule.id, part=part.key if part is not None else None, failed=failed)
 
     def _edit(

@@ -43,7 +43,7 @@ class Facts:
         place = {
             "origin": part.origin.value,
             "method": part.method or "",
-            "joined": any(each.method == JOINED for each in self.chain(part)),
+            "joined": any(_kind(each) == JOINED for each in self.chain(part)),
         }
         return {**_NOTHING_SCORED, **scores, **self._exchange, **place}
 
@@ -61,8 +61,9 @@ class Facts:
 
         ``ocr:contrast`` is named by ``ocr`` too, and so is a text normalised from either.
         """
-        methods = [each.method for each in self.chain(part) if each.method]
-        return frozenset((part.origin.value, *methods, *(each.split(":")[0] for each in methods)))
+        chain = [each for each in self.chain(part) if each.method]
+        methods = [each.method for each in chain if each.method]
+        return frozenset((part.origin.value, *methods, *(_kind(each) for each in chain)))
 
     def chain(self, part: Part) -> Iterator[Part]:
         """The part, the part it derives from, and so on up to the one that the body holds.
@@ -74,7 +75,7 @@ class Facts:
         while each is not None and each.key not in passed:
             yield each
             passed.add(each.key)
-            each = self._by_key.get(each.parent or "") if each.method != JOINED else None
+            each = self._by_key.get(each.parent or "") if _kind(each) != JOINED else None
 
     def text_in_picture(self, part: Part) -> TextPart | None:
         """The text with lines that the part is or derives from, if its picture can be painted."""
@@ -95,6 +96,11 @@ class Facts:
 
     def _scores(self, found: Mapping[str, Finding]) -> dict[str, float]:
         return {label: score(finding) for label, finding in found.items()}
+
+
+def _kind(part: Part) -> str:
+    """How the part came to be, without the variant: ``ocr`` of ``ocr:contrast``."""
+    return (part.method or "").split(":")[0]
 
 
 def score(finding: Finding) -> float:

@@ -10,9 +10,10 @@ from typing import Final
 
 from detectors.contract.exchange import Origin, Stage
 from service.policy.condition import Condition, ConditionError, Language
-from service.policy.document import Document, PolicyError, Problem, nearest
+from service.policy.document import Document, PolicyError, Problem
 from service.policy.engine import Policy
 from service.policy.model import METHODS, PICTURE_METHODS, Action, PolicyFile, Rule
+from service.policy.spelling import nearest
 
 __all__ = ["PolicyError", "Problem", "load"]
 

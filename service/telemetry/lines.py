@@ -18,8 +18,8 @@ from typing import Any, Final
 import structlog
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-_QUIET: Final = ("httpx", "httpcore")
-"""Log full URLs at INFO, and a URL may hold a key."""
+_QUIET: Final = ("httpx", "httpcore", "uvicorn.error")
+"""Log full URLs at INFO, and a URL may hold a key; uvicorn tells of each start and stop."""
 _SERVER: Final = "uvicorn"
 """Logs addresses and process numbers as arguments, never what a request holds."""
 _FRAMES: Final = 12
@@ -29,9 +29,9 @@ def configure(level: str = "info") -> None:
     """Sends every log line of this process to standard error as JSON. Call it once, at start.
 
     Raises:
-        ValueError: ``level`` is not one of ``LEVELS``.
+        ValueError: ``level``, in capitals or not, is none of ``LEVELS``.
     """
-    if level not in LEVELS:
+    if level.lower() not in LEVELS:
         raise ValueError(f"the log level {level!r} is unknown; choose one of {', '.join(LEVELS)}")
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(

@@ -23,6 +23,8 @@ ACTIONS: Final = ("forward", "rewrite", "refuse", "error")
 NO_ANSWER: Final = {"upstream_unreachable": "unreachable", "upstream_timeout": "timeout"}
 """Error code of a request whose upstream gave no answer, and what stands in place of a status."""
 OTHER: Final = "other"
+LIKELY: Final = 0.5
+"""Score from which a finding is counted. Scores are calibrated: at a half, likelier than not."""
 
 _BUCKETS_MS: Final = (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000)
 _BUCKETS: Final = tuple(ms / 1000 for ms in _BUCKETS_MS)
@@ -38,7 +40,9 @@ RULES: Final = Counter(
     "glassgate_rules_matched", "Requests that a rule matched: enforce, shadow.", ["rule", "mode"]
 )
 FINDINGS: Final = Counter(
-    "glassgate_findings", "Requests with a finding, by its label and origin.", ["label", "origin"]
+    "glassgate_findings",
+    "Requests with a likely finding, by its label and origin.",
+    ["label", "origin"],
 )
 SEEN: Final = Counter("glassgate_parts_seen", "Parts that requests and answers consisted of.")
 INSPECTED: Final = Counter("glassgate_parts_inspected", "Parts that were inspected whole.")
@@ -50,10 +54,10 @@ ADDED_SECONDS: Final = Histogram(
     "glassgate_added_seconds", "Time of a request without its upstream's.", buckets=_BUCKETS
 )
 QUEUE_DEPTH: Final = Gauge(
-    "glassgate_queue_depth", "Requests that wait for inspection.", multiprocess_mode="livesum"
+    "glassgate_queue_depth", "Inspections that run or wait.", multiprocess_mode="livesum"
 )
 QUEUE_LIMIT: Final = Gauge(
-    "glassgate_queue_limit", "Requests that may wait for inspection.", multiprocess_mode="livesum"
+    "glassgate_queue_limit", "Inspections that may run or wait.", multiprocess_mode="livesum"
 )
 REJECTED: Final = Counter(
     "glassgate_rejected", "Requests that ended in an error, by its code.", ["reason"]
@@ -87,7 +91,7 @@ def observe(r: Record) -> None:
     for mode, rules in (("enforce", r.rules), ("shadow", r.shadow)):
         for rule in rules:
             _of(RULES, rule, mode).inc()
-    for finding in r.findings:
+    for finding in (one for one in r.findings if one.score >= LIKELY):
         _of(FINDINGS, finding.label, finding.origin).inc()
     SEEN.inc(r.seen)
     INSPECTED.inc(r.inspected)
@@ -127,12 +131,12 @@ def expect(
 
 
 def queue_depth(n: int) -> None:
-    """Says how many requests wait for inspection in this process."""
+    """Says how many inspections run or wait in this process."""
     QUEUE_DEPTH.set(n)
 
 
 def queue_limit(n: int) -> None:
-    """Says how many requests may wait for inspection in this process."""
+    """Says how many inspections may run or wait in this process."""
     QUEUE_LIMIT.set(n)
 
 

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -103,13 +105,20 @@ server.serve_forever()
 """
 
 
-def test_its_install_steps_work_in_a_clean_environment(tmp_path: Path) -> None:
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder that is gone after the test; pytest would keep the last three environments."""
+    with TemporaryDirectory(prefix="glassgate-") as folder:
+        yield Path(folder)
+
+
+def test_its_install_steps_work_in_a_clean_environment(scratch: Path) -> None:
     """The steps of the build stage, with /app and the work folder in a folder of the test."""
-    build, app = tmp_path / "build", tmp_path / "app"
+    build, app = scratch / "build", scratch / "app"
     build.mkdir()
     wanted = [line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"]
     search = f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}"
-    environment = {"PATH": search, "HOME": str(tmp_path), **pip_settings()}
+    environment = {"PATH": search, "HOME": str(scratch), **pip_settings()}
     for instruction, value in stages()[0]:
         if instruction == "COPY":
             *sources, _target = value.split()
@@ -133,7 +142,7 @@ def test_its_install_steps_work_in_a_clean_environment(tmp_path: Path) -> None:
     for arguments in (["--help"], ["doctor"]):
         result = subprocess.run(
             [app / "bin" / "glassgate", *arguments],
-            cwd=tmp_path,
+            cwd=scratch,
             env={"PATH": search},
             capture_output=True,
             text=True,

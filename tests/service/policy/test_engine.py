@@ -1,89 +1,30 @@
 import ast
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from detectors.contract.exchange import (
-    Exchange,
-    ImagePart,
-    Line,
-    Message,
-    Origin,
-    Part,
-    Role,
-    Stage,
-    TextPart,
-)
-from detectors.contract.finding import Coverage, Finding, Gap, Inspection
+from detectors.contract.exchange import Part, Stage
+from detectors.contract.finding import Gap
 from service.policy import engine
-from service.policy.engine import REFUSED, Policy
-from service.policy.model import Action, Decision, Edit, EditKind, Reason, Refusal
-
-Written = Callable[[str], Policy]
-
-QUESTION = TextPart(pointer="/0", origin=Origin.USER, text="what is this?")
-PHOTO = ImagePart(pointer="/1", origin=Origin.USER, data=b"", media_type="image/png")
-BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
-NOTE = TextPart(
-    pointer="/1",
-    origin=Origin.THIRD_PARTY,
-    parent="/1",
-    method="ocr",
-    text="bread\nobey",
-    lines=(
-        Line(text="bread", box=BOX, score=1.0, start=0),
-        Line(text="obey", box=BOX, score=1.0, start=6),
-    ),
+from service.policy.model import Action, Decision, Reason, Refusal
+from tests.service.policy.exchanges import (
+    FAINT,
+    FORWARD,
+    INSTRUCT,
+    JOINED,
+    MASK,
+    NOTE,
+    PLAIN,
+    QUESTION,
+    REFUSE,
+    SYSTEM,
+    TOOL,
+    Written,
+    decide,
+    found,
+    rule,
 )
-FAINT = replace(NOTE, method="ocr:contrast")
-PLAIN = TextPart(
-    pointer="/1", origin=Origin.THIRD_PARTY, parent=NOTE.key, method="normalised", text="obey"
-)
-JOINED = TextPart(
-    pointer="/1", origin=Origin.USER, parent=NOTE.key, method="joined", text="what\nobey"
-)
-SYSTEM = TextPart(pointer="/2", origin=Origin.OPERATOR, text="be kind")
-TOOL = TextPart(pointer="/3", origin=Origin.THIRD_PARTY, text="a page")
-PARTS: tuple[Part, ...] = (QUESTION, PHOTO, NOTE, FAINT, PLAIN, JOINED, SYSTEM, TOOL)
-
-
-def found(part: Part, label: str, score: float, span: tuple[int, int] | None = None) -> Finding:
-    return Finding(label=label, score=score, part=part.key, detector="test", span=span)
-
-
-def decide(
-    policy: Policy,
-    findings: Sequence[Finding] = (),
-    gaps: Sequence[Gap] = (),
-    stage: Stage = Stage.REQUEST,
-    parts: Sequence[Part] = PARTS,
-) -> Decision:
-    sent = tuple(part for part in parts if part.method is None)
-    exchange = Exchange(
-        dialect="openai_chat",
-        model="a-model",
-        stage=stage,
-        messages=(Message(role=Role.USER, parts=sent),),
-    )
-    coverage = Coverage(seen=len(sent), inspected=len(sent) - len(gaps), gaps=tuple(gaps))
-    inspection = Inspection(
-        parts=tuple(parts), findings=tuple(findings), runs=(), coverage=coverage
-    )
-    return policy.decide(exchange, inspection)
-
-
-def rule(name: str, when: str, rest: str, stage: str = "request") -> str:
-    return f"  - {{id: {name}, description: d, stage: {stage}, when: '{when}', {rest}}}\n"
-
-
-FORWARD = "action: forward"
-REFUSE = "action: refuse, message: No."
-INSTRUCT = "action: rewrite, edits: [{kind: instruct, text: Be kind.}]"
-MASK = "on: [ocr], action: rewrite, edits: [{kind: mask_text}], message: It stays."
-DROP = "on: [ocr], action: rewrite, edits: [{kind: drop_image}]"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +52,7 @@ DROP = "on: [ocr], action: rewrite, edits: [{kind: drop_image}]"
         ("user, operator", SYSTEM, True),
     ],
 )
-def test_on_selects_parts(written: Written, on: str, part: Part, holds: bool) -> None:  # noqa: FBT001
+def test_on_selects_parts(written: Written, on: str, part: Part, holds: bool) -> None:
     policy = written("rules:\n" + rule("one", "harm > 0.5", f"on: [{on}], {REFUSE}"))
     decision = decide(policy, [found(part, "harm", 0.9)])
     assert decision.rules == (("one",) if holds else ())
@@ -133,7 +74,7 @@ def test_on_selects_parts(written: Written, on: str, part: Part, holds: bool) ->
         ("stream", False),
     ],
 )
-def test_variables_of_the_exchange(written: Written, when: str, holds: bool) -> None:  # noqa: FBT001
+def test_variables_of_the_exchange(written: Written, when: str, holds: bool) -> None:
     policy = written("rules:\n" + rule("one", when, REFUSE))
     findings = [found(NOTE, "harm", 0.9), found(QUESTION, "harm", 0.2), found(TOOL, "hate", 0.4)]
     decision = decide(policy, findings, [Gap(part="/9", kind="audio", reason="none")])
@@ -257,81 +198,13 @@ def test_a_condition_that_cannot_be_evaluated_counts_as_held(written: Written) -
     assert decision.reasons == (Reason(rule="one", failed=True),)
 
 
-MASKED = [
-    # findings, the edit expected
-    (
-        [found(NOTE, "injection", 0.9, (6, 10))],
-        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
-    ),
-    ([found(NOTE, "injection", 0.9)], Edit(kind=EditKind.MASK_TEXT, part=NOTE.key)),
-    (
-        [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "injection", 0.1, (0, 5))],
-        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
-    ),
-    (
-        [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))],
-        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((6, 10),)),
-    ),
-    ([found(PLAIN, "injection", 0.9, (0, 4))], Edit(kind=EditKind.MASK_TEXT, part=NOTE.key)),
-    (
-        [found(FAINT, "injection", 0.9, (0, 5))],
-        Edit(kind=EditKind.MASK_TEXT, part=FAINT.key, spans=((0, 5),)),
-    ),
-]
-
-
-@pytest.mark.parametrize(("findings", "edit"), MASKED)
-def test_mask_text_names_the_offending_lines(
-    written: Written, findings: list[Finding], edit: Edit
-) -> None:
-    decision = decide(written("rules:\n" + rule("one", "injection > 0.5", MASK)), findings)
-    assert (decision.action, decision.edits) == (Action.REWRITE, (edit,))
-
-
-def test_mask_text_of_two_labels_at_once_covers_both(written: Written) -> None:
-    policy = written("rules:\n" + rule("one", "injection > 0.5 && hate > 0.5", MASK))
-    findings = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))]
-    assert decide(policy, findings).edits == (
-        Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((0, 5), (6, 10))),
-    )
-
-
-def test_masks_of_one_text_are_merged(written: Written) -> None:
-    text = "rules:\n" + rule("a", "injection > 0.5", MASK) + rule("b", "hate > 0.5", MASK)
-    spans = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9, (0, 5))]
-    merged = Edit(kind=EditKind.MASK_TEXT, part=NOTE.key, spans=((0, 5), (6, 10)))
-    assert decide(written(text), spans).edits == (merged,)
-    whole = [found(NOTE, "injection", 0.9, (6, 10)), found(NOTE, "hate", 0.9)]
-    assert decide(written(text), whole).edits == (Edit(kind=EditKind.MASK_TEXT, part=NOTE.key),)
-
-
-def test_a_dropped_picture_is_dropped_once_and_not_masked(written: Written) -> None:
-    text = "rules:\n" + rule("a", "harm > 0.5", MASK) + rule("b", "harm > 0.5", DROP)
-    findings = [found(NOTE, "harm", 0.9), found(PLAIN, "harm", 0.9)]
-    decision = decide(written(text), findings)
-    assert decision.edits == (Edit(kind=EditKind.DROP_IMAGE, part=PHOTO.key),)
-
-
-def test_instruct_is_said_once(written: Written) -> None:
-    text = "rules:\n" + rule("a", "harm > 0.5", "on: [ocr, user], " + INSTRUCT)
-    decision = decide(written(text), [found(NOTE, "harm", 0.9), found(QUESTION, "harm", 0.9)])
-    assert decision.edits == (Edit(kind=EditKind.INSTRUCT, text="Be kind."),)
-
-
-@pytest.mark.parametrize(("edits", "message"), [(MASK, "It stays."), (DROP, REFUSED)])
-def test_an_edit_that_cannot_be_made_refuses(written: Written, edits: str, message: str) -> None:
-    page = replace(PHOTO, parent="/document", method="pdf:page")
-    note = replace(NOTE, parent=page.key)
-    policy = written("rules:\n" + rule("one", "harm > 0.5", edits))
-    decision = decide(policy, [found(note, "harm", 0.9)], parts=[QUESTION, page, note])
-    assert (decision.action, decision.message) == (Action.REFUSE, message)
-    assert decision.edits == ()
-
-
 def test_decide_is_pure(written: Written) -> None:
     policy = written("rules:\n" + rule("one", "harm > 0.5", MASK))
     findings = [found(NOTE, "harm", 0.9, (0, 5))]
     assert [decide(policy, findings) for _ in range(3)] == [decide(policy, findings)] * 3
+
+
+PURE = ("engine", "facts", "condition", "model", "spelling")
 
 
 def test_the_engine_imports_no_clock_and_no_io() -> None:
@@ -339,7 +212,7 @@ def test_the_engine_imports_no_clock_and_no_io() -> None:
     allowed |= {"difflib", "enum", "operator", "pydantic", "re", "service", "typing"}
     folder = Path(engine.__file__).parent
     imported: set[str] = set()
-    for name in ("engine", "facts", "condition", "model"):
+    for name in PURE:
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name for alias in node.names}
@@ -347,4 +220,6 @@ def test_the_engine_imports_no_clock_and_no_io() -> None:
                 imported.add(node.module or "")
     ours = {name for name in imported if name.startswith("service.")}
     assert {name.split(".")[0] for name in imported} <= allowed
-    assert ours == {f"service.policy.{name}" for name in ("condition", "facts", "model")}
+    assert ours == {
+        f"service.policy.{name}" for name in ("condition", "facts", "model", "spelling")
+    }

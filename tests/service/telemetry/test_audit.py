@@ -188,7 +188,7 @@ def test_who_is_heard_at_the_lowest_level(
 
 
 def test_the_server_may_say_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    lines.configure("info")
+    lines.configure("INFO")
     capsys.readouterr()
     logging.getLogger("uvicorn.error").info("Started server process [%d]", 42)
     assert json.loads(capsys.readouterr().err)["event"] == "Started server process [42]"

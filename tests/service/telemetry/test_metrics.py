@@ -43,7 +43,8 @@ REFUSED = replace(
     shadow=("secrets",),
     findings=(
         Seen(label="injection", origin="user", score=0.9),
-        Seen(label="harm", origin="third_party", score=0.8),
+        Seen(label="harm", origin="third_party", score=0.5),
+        Seen(label="jailbreak", origin="user", score=0.49),
     ),
     upstream_status=None,
 )
@@ -140,6 +141,7 @@ OBSERVED: dict[str, tuple[list[Record], dict[str, float]]] = {
             'glassgate_rules_matched_total{mode="shadow",rule="secrets"}': 2,
             'glassgate_findings_total{label="injection",origin="user"}': 2,
             'glassgate_findings_total{label="harm",origin="third_party"}': 2,
+            'glassgate_findings_total{label="jailbreak",origin="user"}': 0,
             'glassgate_findings_total{label="hate",origin="user"}': 0,
             'glassgate_upstream_responses_total{status="200"}': 0,
         },

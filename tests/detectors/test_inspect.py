@@ -1,0 +1,292 @@
+"""Every part is accounted for, whatever its detectors do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from detectors.cache import VerdictCache
+from detectors.contract.detector import DetectorError
+from detectors.contract.exchange import (
+    DocumentPart,
+    Exchange,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Origin,
+    Part,
+    Role,
+    Stage,
+    TextPart,
+    ToolCallPart,
+)
+from detectors.contract.finding import Finding, Inspection
+from detectors.inspect import MOST_DEPTH, Inspector
+from detectors.views.tool_call import ToolCall
+
+
+@dataclass
+class Reader:
+    """A view that reads a picture's bytes as text; does what ``acts`` says for some."""
+
+    name: str = "reader"
+    version: str = "1"
+    acts: dict[bytes, Callable[[], None]] = field(default_factory=dict)
+    read: list[bytes] = field(default_factory=list)
+
+    def applies(self, part: Part) -> bool:
+        return isinstance(part, ImagePart)
+
+    def reveal(self, part: Part) -> Sequence[Part]:
+        assert isinstance(part, ImagePart)
+        self.read.append(part.data)
+        self.acts.get(part.data, lambda: None)()
+        if not part.data:
+            return ()
+        return (
+            TextPart(
+                pointer=part.pointer,
+                origin=Origin.THIRD_PARTY,
+                parent=part.key,
+                method="read",
+                text=part.data.decode(),
+            ),
+        )
+
+    def self_check(self) -> None:
+        """Nothing can be wrong with it."""
+
+
+@dataclass
+class Echo:
+    """A view that derives a text from each text, for ever."""
+
+    name: str = "echo"
+    version: str = "1"
+
+    def applies(self, part: Part) -> bool:
+        return isinstance(part, TextPart)
+
+    def reveal(self, part: Part) -> Sequence[Part]:
+        assert isinstance(part, TextPart)
+        return (
+            TextPart(
+                pointer=part.pointer,
+                origin=part.origin,
+                parent=part.key,
+                method="echo",
+                text=f"{part.text}!",
+            ),
+        )
+
+    def self_check(self) -> None:
+        """Nothing can be wrong with it."""
+
+
+@dataclass
+class Words:
+    """A check that finds the word ``bad`` and fails at ``boom``."""
+
+    name: str = "words"
+    version: str = "1"
+    judged: list[str] = field(default_factory=list)
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        self.judged.extend(text.text for text in texts)
+        if any("boom" in text.text for text in texts):
+            raise DetectorError("cannot judge this")
+        return [
+            [Finding(label="harm", score=0.9, part=text.key, detector=self.name)]
+            if "bad" in text.text
+            else []
+            for text in texts
+        ]
+
+    def self_check(self) -> None:
+        """Nothing can be wrong with it."""
+
+
+def text(words: str, at: str = "/t", origin: Origin = Origin.USER) -> TextPart:
+    return TextPart(pointer=at, origin=origin, text=words)
+
+
+def image(data: bytes, at: str = "/i") -> ImagePart:
+    return ImagePart(pointer=at, origin=Origin.USER, data=data, media_type="image/png")
+
+
+def exchange(*messages: tuple[Part, ...], role: Role = Role.USER) -> Exchange:
+    return Exchange(
+        dialect="d",
+        model="m",
+        stage=Stage.REQUEST,
+        messages=tuple(Message(role=role, parts=parts) for parts in messages),
+    )
+
+
+def inspect(*parts: Part, views: Sequence[object] = (), timeout_s: float = 5) -> Inspection:
+    inspector = Inspector(views, [Words()])  # type: ignore[arg-type]
+    return inspector.inspect(exchange(*((part,) for part in parts)), timeout_s)
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+GAPS: dict[str, tuple[Part, str, str]] = {
+    "an opaque part": (
+        OpaquePart(pointer="/o", origin=Origin.USER, kind="audio", reason="not read"),
+        "audio",
+        "not read",
+    ),
+    "a picture that no view reads": (
+        image(b"x", "/o"),
+        "no_detector",
+        "no view reads image/png",
+    ),
+    "a document": (
+        DocumentPart(pointer="/o", origin=Origin.USER, data=b"x", media_type="application/pdf"),
+        "no_detector",
+        "no view reads application/pdf",
+    ),
+    "a text that the check fails on": (text("boom", "/o"), "failed", "words: cannot judge this"),
+}
+
+
+@pytest.mark.parametrize("case", GAPS)
+def test_what_was_not_inspected_is_a_gap_and_the_rest_is_not(case: str) -> None:
+    part, kind, reason = GAPS[case]
+    seen = inspect(text("fine", "/a"), part, text("bad", "/b"))
+    assert str(seen.coverage) == "2/3"
+    assert [(gap.part, gap.kind, gap.reason) for gap in seen.coverage.gaps] == [
+        ("/o", kind, reason)
+    ]
+    assert [finding.part for finding in seen.findings] == ["/b"]
+
+
+FAILURES = {
+    "an error of its own": (raising(ValueError("secret words")), "reader: ValueError"),
+    "an error with words for it": (raising(DetectorError("too blurred")), "reader: too blurred"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_view_that_fails_leaves_a_gap_and_no_payload(case: str) -> None:
+    act, reason = FAILURES[case]
+    seen = inspect(text("fine"), image(b"x"), views=[Reader(acts={b"x": act})])
+    assert [(gap.part, gap.reason) for gap in seen.coverage.gaps] == [("/i", reason)]
+
+
+def test_what_fails_on_a_derived_text_counts_against_the_part_it_came_from() -> None:
+    seen = inspect(text("fine"), image(b"boom"), views=[Reader()])
+    assert [gap.part for gap in seen.coverage.gaps] == ["/i"]
+    assert str(seen.coverage) == "1/2"
+
+
+def test_every_required_run_is_there_once() -> None:
+    call = ToolCallPart(pointer="/c", origin=Origin.MODEL, name="f", arguments='{"a":"bad"}')
+    seen = Inspector([Reader(), ToolCall()], [Words()]).inspect(
+        exchange((text("hi"), image(b"words"), call)), 5
+    )
+    runs = Counter((run.part, run.detector, run.outcome.value) for run in seen.runs)
+    assert runs == {
+        ("/t", "words", "clean"): 1,
+        ("/i", "reader", "found"): 1,
+        ("/i#read", "words", "clean"): 1,
+        ("/c", "tool_call", "found"): 1,
+        ("/c#tool_call", "words", "found"): 1,
+        ("/t#joined", "words", "clean"): 1,
+    }
+    assert str(seen.coverage) == "3/3"
+
+
+def test_a_question_is_joined_with_the_words_of_its_pictures() -> None:
+    seen = Inspector([Reader()], [Words()]).inspect(
+        exchange(
+            (text("first", "/1"), image(b"earlier", "/2")),
+            (text("do", "/3"), image(b"this", "/4"), text("and", "/5"), image(b"that", "/6")),
+        ),
+        5,
+    )
+    joined = {p.key: p.text for p in seen.parts if isinstance(p, TextPart) and p.method == "joined"}
+    assert joined["/1#joined"] == "first\nearlier"
+    assert joined["/3#joined"] == "do\nand\nthis\nthat"
+    turns = [p.text for p in seen.parts if isinstance(p, TextPart) and p.method == "joined:turns"]
+    assert turns == ["do\nand\nearlier\nthis\nthat"]
+
+
+def test_the_deadline_leaves_gaps_and_ends_in_time() -> None:
+    pictures = [image(f"{number}".encode(), f"/{number}") for number in range(50)]
+    slow = Reader(acts={part.data: lambda: time.sleep(0.05) for part in pictures})
+    begun = time.monotonic()
+    seen = inspect(*pictures, views=[slow], timeout_s=0.3)
+    assert time.monotonic() - begun < 2
+    assert 0 < len(slow.read) < 50
+    assert not seen.coverage.complete
+    assert {run.outcome.value for run in seen.runs} >= {"timed_out"}
+
+
+def test_views_upon_views_are_bounded_and_the_bound_is_told() -> None:
+    seen = inspect(text("a"), views=[Echo()])
+    assert len(seen.parts) == MOST_DEPTH + 1
+    assert [(gap.part, gap.kind) for gap in seen.coverage.gaps] == [("/t", "skipped")]
+
+
+def test_twins_are_judged_once_and_found_at_both_places() -> None:
+    words = Words()
+    seen = Inspector([], [words]).inspect(exchange((text("bad", "/a"),), (text("bad", "/b"),)), 5)
+    assert words.judged.count("bad") == 1
+    assert [finding.part for finding in seen.findings] == ["/a", "/b"]
+
+
+def test_a_remembered_picture_is_found_at_its_new_place() -> None:
+    reader = Reader()
+    inspector = Inspector([reader], [Words()], VerdictCache(10))
+    inspector.inspect(exchange((image(b"bad", "/old"),)), 5)
+    seen = inspector.inspect(exchange((image(b"bad", "/new"),)), 5)
+    assert len(reader.read) == 1
+    assert [finding.part for finding in seen.findings] == ["/new#read"]
+    assert {part.pointer for part in seen.parts} == {"/new"}
+
+
+def test_the_same_words_of_another_origin_are_judged_anew() -> None:
+    words = Words()
+    inspector = Inspector([], [words], VerdictCache(10))
+    inspector.inspect(exchange((text("fine"), text("fine", "/o", Origin.THIRD_PARTY))), 5)
+    assert words.judged.count("fine") == 2
+
+
+def test_a_failure_is_not_remembered() -> None:
+    reader = Reader(acts={b"x": raising(OSError())})
+    inspector = Inspector([reader], [Words()], VerdictCache(10))
+    for _ in range(2):
+        assert not inspector.inspect(exchange((image(b"x"),)), 5).coverage.complete
+    assert len(reader.read) == 2
+
+
+def test_the_cache_keeps_the_newest_and_no_more() -> None:
+    cache = VerdictCache(2)
+    for key in "abc":
+        cache.put_findings(key, ())
+        cache.findings("a" if key == "b" else key)
+    assert [cache.findings(key) is not None for key in "abc"] == [True, False, True]
+
+
+def test_many_threads_get_the_verdicts_of_their_own_parts() -> None:
+    inspector = Inspector([Reader()], [Words()], VerdictCache(8))
+
+    def one(number: int) -> bool:
+        word = b"bad" if number % 3 == 0 else b"fine"
+        seen = inspector.inspect(exchange((image(word, f"/{number}"),)), 5)
+        found = [finding.part for finding in seen.findings]
+        return found == ([f"/{number}#read"] if number % 3 == 0 else [])
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(one, range(300)))

@@ -1,0 +1,439 @@
+"""The way of a call as a script of events: what comes in, what the model's server is sent, what
+goes out. Detectors are small ones of this file, so that every verdict is known."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from detectors.cache import VerdictCache
+from detectors.contract.exchange import TextPart
+from detectors.contract.finding import Finding
+from detectors.inspect import Inspector
+from detectors.media.decode import Limits
+from detectors.views.tool_call import ToolCall
+from service.errors import Overloaded
+from service.pipeline.examine import Examiner
+from service.pipeline.handle import Call, Gate, Reply
+from service.pipeline.pool import InspectionPool
+from service.policy.load import load
+from service.providers.openai_chat import OpenAIChat
+from service.settings import Settings
+from service.upstream import Upstream
+
+POLICY = """
+version: 1
+description: a test
+rules:
+  - {id: incomplete, description: d, stage: request, when: "!complete", action: refuse, message: m0}
+  - {id: bad-question, description: d, stage: request, on: [user, third_party], when: harm > 0.5,
+     action: refuse, message: no}
+  - {id: bad-answer, description: d, stage: response, on: [model], when: harm > 0.5,
+     action: refuse, message: not this answer}
+  - {id: answer-incomplete, description: d, stage: response, when: "!complete", action: refuse,
+     message: m1}
+  - {id: watched, description: d, stage: request, on: [user], when: hate > 0.5, action: refuse,
+     message: no, mode: shadow}
+  - {id: gently, description: d, stage: request, on: [user], when: identity > 0.5, action: rewrite,
+     edits: [{kind: instruct, text: name nobody}]}
+"""
+ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
+
+
+class Words:
+    """Scores a text by the words in it; fails at ``boom`` and waits at ``slow``."""
+
+    name = "words"
+    version = "1"
+    labels: ClassVar = {"bad": "harm", "hateful": "hate", "who": "identity"}
+
+    def __init__(self) -> None:
+        self.judged: list[str] = []
+        self.go_on = Event()
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: TextPart) -> list[Finding]:
+        self.judged.append(text.text)
+        if "boom" in text.text:
+            raise RuntimeError(text.text)
+        if "slow" in text.text:
+            self.go_on.wait(10)
+        return [
+            Finding(label=label, score=0.9, part=text.key, detector=self.name)
+            for word, label in self.labels.items()
+            if word in text.text
+        ]
+
+    def self_check(self) -> None:
+        """Nothing can be wrong with it."""
+
+
+@contextmanager
+def model(
+    body: bytes | Callable[[dict[str, Any]], bytes],
+    *,
+    status: int = 200,
+    kind: str = "application/json",
+) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
+    """A real server that answers so; its base URL, and what it was sent (headers, body)."""
+    sent: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            sent.append(({k.lower(): v for k, v in self.headers.items()}, asked))
+            said = body(asked) if callable(body) else body
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(said)))
+            self.send_header("x-request-id", "up-1")
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", sent
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def examiner(tmp_path: Path) -> Examiner:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    return Examiner(
+        inspector=Inspector([ToolCall()], [Words()]),
+        policy=load(path),
+        sizes=(),
+        limits=Limits(),
+        timeout_s=2,
+    )
+
+
+def play(
+    examiner: Examiner,
+    base: str,
+    *asked: dict[str, Any] | bytes,
+    headers: Sequence[tuple[str, str]] = (),
+    settings: Settings | None = None,
+) -> list[Reply]:
+    """The replies to these requests, one after the other."""
+
+    async def run() -> list[Reply]:
+        given = settings or Settings.read()
+        upstream = Upstream(base, given)
+        gate = Gate(examiner, upstream, InspectionPool(given.threads, given.queue))
+        raw = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in asked]
+        replies = [
+            await gate.handle(
+                Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=headers, body=one)
+            )
+            for one in raw
+        ]
+        await upstream.close()
+        return replies
+
+    return asyncio.run(run())
+
+
+def said(*contents: str, **more: Any) -> bytes:  # noqa: ANN401 - JSON
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for i, text in enumerate(contents)
+    ]
+    return json.dumps({"id": "a", "object": "chat.completion", "choices": choices, **more}).encode()
+
+
+def streamed(*deltas: tuple[int, dict[str, Any]]) -> bytes:
+    chunks = [{"id": "a", "choices": [{"index": i, "delta": delta}]} for i, delta in deltas]
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
+
+
+def shown(reply: Reply) -> dict[str, str]:
+    names = ("x-glassgate-decision", "x-glassgate-coverage")
+    return {name.removeprefix("x-glassgate-"): dict(reply.headers)[name] for name in names}
+
+
+def test_a_clean_call_passes_whole_and_says_so(examiner: Examiner) -> None:
+    asked = {**ASKED, "vendor_flag": {"deep": ["kept"]}}
+    answer = said("hi", usage={"total_tokens": 3}, system_fingerprint="fp")
+    with model(answer) as (base, sent):
+        (reply,) = play(
+            examiner,
+            base,
+            asked,
+            headers=[
+                ("Authorization", "Bearer sk-1"),
+                ("Connection", "x-hop"),
+                ("X-Hop", "1"),
+                ("X-Glassgate-Policy", "none"),
+                ("Transfer-Encoding", "chunked"),
+                ("X-Trace", "t"),
+            ],
+        )
+    headers, body = sent[0]
+    assert body == asked
+    assert headers["authorization"] == "Bearer sk-1"
+    assert headers["x-trace"] == "t"
+    assert not {"x-hop", "x-glassgate-policy", "transfer-encoding"} & set(headers)
+    assert json.loads(reply.body) == json.loads(answer)
+    assert reply.status == 200
+    assert dict(reply.headers)["x-request-id"] == "up-1"
+    assert shown(reply) == {"decision": "forward", "coverage": "3/3"}
+
+
+REFUSED = {
+    "a user's words": ({**ASKED, "messages": [{"role": "user", "content": "bad"}]}, "no"),
+    "an earlier turn": (
+        {
+            **ASKED,
+            "messages": [
+                {"role": "user", "content": "bad"},
+                {"role": "assistant", "content": "fine"},
+                {"role": "user", "content": "hello"},
+            ],
+        },
+        "no",
+    ),
+    "a tool's result": (
+        {**ASKED, "messages": [{"role": "tool", "tool_call_id": "1", "content": "bad"}]},
+        "no",
+    ),
+    "the last of several parts": (
+        {
+            **ASKED,
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "fine"},
+                        {"type": "text", "text": "bad"},
+                    ],
+                }
+            ],
+        },
+        "no",
+    ),
+    "a linked picture": (
+        {
+            **ASKED,
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "https://x.test/a"}}],
+                }
+            ],
+        },
+        "m0",
+    ),
+    "a part that a detector fails on": (
+        {**ASKED, "messages": [{"role": "user", "content": "boom"}]},
+        "m0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_must_not_pass_is_refused_and_never_sent(
+    examiner: Examiner, case: str, stream: bool
+) -> None:
+    body, message = REFUSED[case]
+    with model(said("hi")) as (base, sent):
+        (reply,) = play(examiner, base, {**body, "n": 2, "stream": stream})
+    assert sent == []
+    assert reply.status == 200
+    assert shown(reply)["decision"] == "refuse"
+    text = reply.body.decode()
+    assert text.count(f'"refusal":"{message}"') == 2
+    assert text.count('"finish_reason":"content_filter"') == 2
+    assert text.endswith("data: [DONE]\n\n") is stream
+
+
+ANSWERS = {
+    "the first choice": said("bad", "hi"),
+    "the last choice": said("hi", "bad"),
+    "the arguments of a tool call": json.dumps(
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {
+                        "role": "assistant",
+                        "content": None,
+                        "tool_calls": [
+                            {
+                                "id": "1",
+                                "type": "function",
+                                "function": {"name": "f", "arguments": '{"q": "b\\u0061d"}'},
+                            }
+                        ],
+                    },
+                }
+            ]
+        }
+    ).encode(),
+    "a field nobody knows": said("hi", citations=["bad"]),
+    "what a detector fails on": said("boom"),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_an_answer_is_inspected_whole(examiner: Examiner, case: str) -> None:
+    with model(ANSWERS[case]) as (base, sent):
+        (reply,) = play(examiner, base, ASKED)
+    assert len(sent) == 1
+    assert shown(reply)["decision"] == "refuse"
+    assert json.loads(reply.body)["choices"][0]["finish_reason"] == "content_filter"
+    assert b"bad" not in reply.body
+
+
+def test_a_word_split_over_chunks_is_found_and_nothing_of_it_leaves(examiner: Examiner) -> None:
+    split = streamed((0, {"content": "clean"}), (1, {"content": "a b"}), (1, {"content": "ad"}))
+    with model(split, kind="text/event-stream") as (base, _):
+        (reply,) = play(examiner, base, {**ASKED, "stream": True, "n": 2})
+    assert shown(reply)["decision"] == "refuse"
+    assert b"clean" not in reply.body
+    assert reply.body.count(b'"refusal":"not this answer"') == 2
+
+
+def test_a_clean_stream_passes_chunk_for_chunk_up_to_its_end(examiner: Examiner) -> None:
+    stream = streamed((0, {"role": "assistant"}), (0, {"content": "h"}), (0, {"content": "i"}))
+    after = stream + b'data: {"choices":[{"index":0,"delta":{"content":"bad"}}]}\n\n'
+    with model(after, kind="text/event-stream; charset=utf-8") as (base, _):
+        (reply,) = play(examiner, base, {**ASKED, "stream": True})
+    assert reply.body == stream
+    assert shown(reply) == {"decision": "forward", "coverage": "2/2"}
+
+
+def test_a_rewrite_tells_the_model_and_is_inspected_again(examiner: Examiner) -> None:
+    asked = {**ASKED, "messages": [{"role": "user", "content": "who is it"}]}
+    with model(said("somebody")) as (base, sent):
+        (reply,) = play(examiner, base, asked)
+    assert sent[0][1]["messages"] == [
+        {"role": "system", "content": "name nobody"},
+        {"role": "user", "content": "who is it"},
+    ]
+    assert shown(reply)["decision"] == "rewrite"
+
+
+def test_a_shadow_rule_changes_nothing(examiner: Examiner) -> None:
+    with model(said("hi")) as (base, _):
+        (reply,) = play(
+            examiner, base, {**ASKED, "messages": [{"role": "user", "content": "hateful"}]}
+        )
+    assert shown(reply)["decision"] == "forward"
+
+
+UPSTREAM = {
+    "an error of its own": (b'{"error":{"message":"slow down"}}', 429, "application/json", 429),
+    "a page": (b"<html>", 200, "text/html", 502),
+    "the same key twice": (b'{"choices":[],"choices":[]}', 200, "application/json", 502),
+    "no choices": (b'{"id":"x"}', 200, "application/json", 502),
+    "a stream of nonsense": (b"data: {oops\n\n", 200, "text/event-stream", 502),
+}
+
+
+@pytest.mark.parametrize("case", UPSTREAM)
+def test_an_upstream_that_fails_is_told_apart(examiner: Examiner, case: str) -> None:
+    body, status, kind, expected = UPSTREAM[case]
+    with model(body, status=status, kind=kind) as (base, _):
+        (reply,) = play(examiner, base, ASKED)
+    assert reply.status == expected
+    if expected == 429:
+        assert reply.body == body
+    else:
+        assert json.loads(reply.body)["error"]["code"] == "upstream_malformed"
+
+
+def test_no_upstream_is_a_502_in_the_dialects_envelope(examiner: Examiner) -> None:
+    (reply,) = play(examiner, "http://127.0.0.1:9", ASKED)
+    assert reply.status == 502
+    assert json.loads(reply.body)["error"]["code"] == "upstream_unreachable"
+
+
+def test_an_answer_over_the_limit_is_not_passed_on(examiner: Examiner) -> None:
+    with model(said("x" * 5000)) as (base, _):
+        (reply,) = play(examiner, base, ASKED, settings=Settings.read(answer_limit=1024))
+    assert reply.status == 502
+
+
+def test_a_body_that_is_no_request_is_a_400_that_names_the_place(examiner: Examiner) -> None:
+    (reply,) = play(examiner, "http://127.0.0.1:9", {"model": "m", "messages": [{"role": "x"}]})
+    assert reply.status == 400
+    assert json.loads(reply.body)["error"]["param"] == "/messages/0/role"
+
+
+def test_verdicts_are_remembered_so_a_turn_costs_its_new_parts(tmp_path: Path) -> None:
+    words = Words()
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    examiner = Examiner(
+        inspector=Inspector([], [words], VerdictCache(100)),
+        policy=load(path),
+        sizes=(),
+        limits=Limits(),
+        timeout_s=2,
+    )
+    first = {"role": "user", "content": "first"}
+    answer = {"role": "assistant", "content": "hi"}
+    second = {**ASKED, "messages": [first, answer, {"role": "user", "content": "second"}]}
+    with model(said("hi")) as (base, _):
+        play(examiner, base, {**ASKED, "messages": [first]}, second)
+    assert sorted(words.judged) == ["first", "hi", "second"]
+
+
+def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:
+    (words,) = examiner.inspector.checks
+    assert isinstance(words, Words)
+    slow = json.dumps({**ASKED, "messages": [{"role": "user", "content": "slow"}]}).encode()
+
+    async def run() -> list[Reply]:
+        upstream = Upstream("http://127.0.0.1:9", Settings.read())
+        gate = Gate(examiner, upstream, InspectionPool(threads=1, queue=1))
+        call = Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=(), body=slow)
+        under_way = [asyncio.create_task(gate.handle(call)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        turned_away = await gate.handle(call)
+        words.go_on.set()
+        replies = [turned_away, *await asyncio.gather(*under_way)]
+        await upstream.close()
+        return replies
+
+    turned_away, *others = asyncio.run(run())
+    assert turned_away.status == 503
+    assert dict(turned_away.headers)["retry-after"] == "1"
+    assert json.loads(turned_away.body)["error"]["code"] == "overloaded"
+    assert [reply.status for reply in others] == [502, 502]
+
+
+def test_a_pool_gives_up_waiting_and_keeps_the_place_of_what_still_runs() -> None:
+    held = Event()
+
+    async def run() -> None:
+        pool = InspectionPool(threads=1, queue=0)
+        with pytest.raises(Overloaded):
+            await pool.run(lambda: held.wait(10), 0.05)
+        with pytest.raises(Overloaded):
+            await pool.run(lambda: None, 5)
+        held.set()
+        await asyncio.sleep(0.1)
+        assert await pool.run(lambda: "free again", 5) == "free again"
+
+    asyncio.run(run())

@@ -1,0 +1,93 @@
+import re
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+import yaml
+
+from detectors.contract.exchange import Origin, Stage
+from detectors.contract.labels import LABELS
+from detectors.views.join import JOINED
+from detectors.views.normalise import METHOD
+from detectors.views.ocr.view import Ocr
+from detectors.views.tool_call import ToolCall
+from service.policy.cases import Case, CaseEdit, CaseFile, CaseFinding, CaseGap, CasePart, Expected
+from service.policy.condition import EXCHANGE_VARIABLES, PART_VARIABLES
+from service.policy.load import PolicyError, load
+from service.policy.model import (
+    METHODS,
+    Action,
+    EditKind,
+    Mode,
+    PolicyFile,
+    Refusal,
+    Rule,
+    Severity,
+)
+
+PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return re.split(r"^## ", PAGE.partition(f"\n## {title}")[2], flags=re.MULTILINE)[0]
+
+
+def first_column(title: str) -> set[str]:
+    cells = re.findall(r"^\| (`[^|]*) \|", section(title), flags=re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("The file", set(PolicyFile.model_fields)),
+        ("A rule", set(Rule.model_fields)),
+        ("Which parts", {origin.value for origin in Origin} | set(METHODS)),
+        ("Conditions", {*LABELS, *EXCHANGE_VARIABLES, *PART_VARIABLES}),
+        ("Edits", {kind.value for kind in EditKind}),
+    ],
+)
+def test_the_page_describes_all_there_is_and_no_more(title: str, names: set[str]) -> None:
+    assert first_column(title) == names
+
+
+def test_the_page_gives_each_variable_its_type() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", section("Conditions"), re.MULTILINE))
+    assert rows == {**EXCHANGE_VARIABLES, **PART_VARIABLES}
+
+
+@pytest.mark.parametrize("words", [Stage, Action, Mode, Severity, Refusal])
+def test_the_page_names_each_value(words: type[StrEnum]) -> None:
+    text = section("The file") + section("A rule")
+    assert {word.value for word in words} <= set(re.findall(r"`([^`]+)`", text))
+
+
+def test_the_page_names_each_field_of_a_case() -> None:
+    text = section("Cases")
+    models = (CaseFile, Case, CasePart, CaseFinding, CaseGap, CaseEdit, Expected)
+    fields = {name for model in models for name in model.model_fields}
+    assert fields <= set(re.findall(r"\w+", text))
+
+
+def test_the_example_is_a_policy_and_its_error_is_real(tmp_path: Path) -> None:
+    path = tmp_path / "my-policy.yaml"
+    example, said = blocks("yaml")[0], blocks("")[0]
+    path.write_text(example, encoding="utf-8")
+    assert len(load(path).written.rules) == 1
+    path.write_text(example.replace("when: embedded", "when: embeded"), encoding="utf-8")
+    with pytest.raises(PolicyError) as raised:
+        load(path)
+    assert str(raised.value).replace(str(path), path.name) == said.strip()
+
+
+def test_the_example_of_a_case_is_one() -> None:
+    assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[1])).cases
+
+
+def test_on_knows_the_method_of_every_view() -> None:
+    assert set(METHODS) == {Ocr.name, JOINED, METHOD, ToolCall.name}
