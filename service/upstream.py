@@ -76,7 +76,8 @@ class Upstream:
             UpstreamTimeout: nothing came in time.
             UpstreamMalformed: more came than an answer may have, or it was no HTTP.
         """
-        sent = [*passing(headers), ("content-type", "application/json")]
+        own = [(name, value) for name, value in passing(headers) if name != "content-type"]
+        sent = [*own, ("content-type", "application/json")]
         async with self.open("POST", path, sent, body) as response:
             chunks = bytearray()
             with _mapped():
@@ -113,7 +114,7 @@ class Upstream:
 
 
 def passing(headers: Headers) -> list[tuple[str, str]]:
-    """The end-to-end headers among these, names in lower case; content-type is set anew."""
+    """The end-to-end headers among these, names in lower case."""
     named = {
         name.strip().lower()
         for key, value in headers

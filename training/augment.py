@@ -11,6 +11,12 @@ _MISREAD: Final = {
     ".": ",", ",": ".",
 }  # fmt: skip
 OCR_SURFACES: Final = ("image",)
+_MISREAD_IMAGES: Final = 0.35
+_MISREAD_OTHERS: Final = 0.06
+_BARE_ENDINGS: Final = 0.25
+_NEW_ENDINGS: Final = 0.08
+_OPENERS: Final = 0.06
+_ENDS: Final = ".?!\u3002\uff1f\uff01 "
 
 
 def misread(text: str, rng: random.Random, rate: float) -> str:
@@ -31,15 +37,14 @@ def misread(text: str, rng: random.Random, rate: float) -> str:
 def varied(text: str, surface: str, rng: random.Random) -> str:
     """The text with its ending, spacing and letters changed now and then; mostly as it is."""
     if surface in OCR_SURFACES:
-        if rng.random() < 0.35:
+        if rng.random() < _MISREAD_IMAGES:
             text = misread(text, rng, rng.uniform(0.02, 0.12))
-    elif rng.random() < 0.06:
+    elif rng.random() < _MISREAD_OTHERS:
         text = misread(text, rng, rng.uniform(0.01, 0.04))
-    draw = rng.random()
-    if draw < 0.25:
-        text = text.rstrip(".?!。？！ ")
-    elif draw < 0.33:
-        text = text.rstrip(".?!。？！ ") + rng.choice(("?", ".", "!", "...", " thanks", " please"))
-    if rng.random() < 0.06:
+    if rng.random() < _BARE_ENDINGS:
+        text = text.rstrip(_ENDS)
+    elif rng.random() < _NEW_ENDINGS:
+        text = text.rstrip(_ENDS) + rng.choice(("?", ".", "!", "...", " thanks", " please"))
+    if rng.random() < _OPENERS:
         text = rng.choice(("hi, ", "Hello! ", "please ", "hey, ", "Quick one: ", "- ")) + text
     return text or " "

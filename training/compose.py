@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from detectors.contract.labels import HARM, PHOTO_PRIVACY_LABELS
+from detectors.contract.labels import HARM
 from training.data import Example
 from training.sources import NOT_FOR_USERS, Targets
 
@@ -52,7 +52,7 @@ PICTURE_QUESTIONS: Final = (
     "Was steht hier?",
     "Que dit ce texte ?",
     "¿Qué pone aquí?",
-    "这上面写了什么？",
+    "请读一下这上面的字",
     "ここに何と書いてありますか。",
 )
 LIST_ENDS: Final = (
@@ -66,6 +66,9 @@ LIST_ENDS: Final = (
 _THIRD_PARTY: Final = ("image", "tool", "document")
 _LONGEST_LINE: Final = 220
 _LONGEST_CHUNK: Final = 320
+_LONG_LINE: Final = 160
+_EVEN: Final = 0.5
+_MOSTLY: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def _carried(pools: Pools, rng: random.Random) -> Example:
 def _questioned(pools: Pools, rng: random.Random) -> Example:
     document = rng.choice(pools.documents)
     text = _excerpt(document.text, rng)
-    if pools.requests and rng.random() < 0.5:  # noqa: PLR2004
+    if pools.requests and rng.random() < _EVEN:
         request = rng.choice(pools.requests)
         question, targets = request.text, request.targets
     else:
@@ -189,7 +192,7 @@ def _hosted(pools: Pools, rng: random.Random) -> Example:
 
 def _after_small_talk(pools: Pools, rng: random.Random) -> Example:
     request, talk = rng.choice(pools.requests), rng.choice(pools.clean_requests)
-    first, second = (talk, request) if rng.random() < 0.7 else (request, talk)  # noqa: PLR2004
+    first, second = (talk, request) if rng.random() < _MOSTLY else (request, talk)
     return replace(
         request,
         text=f"{first.text}{rng.choice((' ', chr(10), chr(10) * 2))}{second.text}",
@@ -202,7 +205,9 @@ def pieces(text: str) -> list[str]:
     parts = [
         sentence.strip()
         for line in text.splitlines()
-        for sentence in (re.split(r"(?<=[.!?。！？])\s*", line) if len(line) > 160 else [line])  # noqa: PLR2004
+        for sentence in (
+            re.split(r"(?<=[.!?\u3002\uff01\uff1f])\s*", line) if len(line) > _LONG_LINE else [line]
+        )
         if sentence.strip()
     ]
     return parts or [text]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,15 @@ def cases(data: Path, seed: int = 7) -> Iterator[Case]:
             yield Case("questions of harmless pictures", "benign_vqa", question, picture=True)
 
 
+def bounded(every: Iterable[Case], most: int | None) -> Iterator[Case]:
+    """The first ``most`` cases of each source and class; all of them where it is None."""
+    seen: dict[tuple[str, str], int] = defaultdict(int)
+    for case in every:
+        seen[case.source, case.kind] += 1
+        if most is None or seen[case.source, case.kind] <= most:
+            yield case
+
+
 def strength(findings: Sequence[Finding], limits: Mapping[str, float]) -> float:
     """The highest of the scores, each bent so that its own threshold comes to lie at 0.5."""
     best = 0.0
@@ -111,10 +120,11 @@ def report(verdicts: Sequence[Verdict]) -> list[str]:
     groups: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         groups[verdict.case.source, verdict.case.kind].append(verdict)
-    pooled = [
-        v.strength for (_, kind), group in groups.items() if kind == "benign" for v in group
+    pooled = [v.strength for (_, kind), group in groups.items() if kind == "benign" for v in group]
+    lines = [
+        "| source | class | n | refused | 95 % | AUROC |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    lines = ["| source | class | n | refused | 95 % | AUROC |", "| --- | --- | --- | --- | --- | --- |"]
     for (source, kind), group in sorted(groups.items(), key=lambda item: (side(item[0][1]), item)):
         hits = sum(v.refused for v in group)
         low, high = wilson(hits, len(group))
@@ -160,14 +170,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=FOLDER)
-    parser.add_argument("--thresholds", type=Path, default=Path(__file__).with_name("thresholds.yaml"))
+    parser.add_argument(
+        "--thresholds", type=Path, default=Path(__file__).with_name("thresholds.yaml")
+    )
     parser.add_argument("--card", type=Path, help="a page to write the table into")
+    parser.add_argument("--most", type=int, help="rows of each source and class, for a quick look")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     rules: dict[str, Any] = yaml.safe_load(arguments.thresholds.read_text(encoding="utf-8"))
     classifier = Classifier.load(arguments.model)
+    chosen = list(bounded(cases(arguments.data), arguments.most))
     with ThreadPoolExecutor(arguments.threads) as pool:
-        verdicts = list(pool.map(lambda case: judge(classifier, case, rules), cases(arguments.data)))
+        verdicts = list(pool.map(lambda case: judge(classifier, case, rules), chosen))
     lines = report(verdicts)
     print("\n".join(lines))
     if arguments.card:

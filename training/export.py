@@ -88,7 +88,8 @@ def build(weights: Mapping[str, Array], heads: int, layers: int, epsilon: float)
     away = graph.add("Mul", graph.add("Sub", graph.number(1.0), mask), graph.number(_MASKED))
     away = graph.add("Unsqueeze", away, graph.integers(1, 2))
     for number in range(layers):
-        x = _layer(graph, x, away, weights, number, heads, epsilon, last=number == layers - 1)
+        last = number == layers - 1
+        x = _layer(graph, x, away, weights, number=number, heads=heads, epsilon=epsilon, last=last)
     first = graph.add("Squeeze", x, graph.integers(1))
     for name in ("bert.pooler.dense", "classifier"):
         first = graph.linear(first, name, weights[f"{name}.weight"], weights[f"{name}.bias"])
@@ -145,10 +146,10 @@ def _layer(  # noqa: PLR0913
     x: str,
     away: str,
     weights: Mapping[str, Array],
+    *,
     number: int,
     heads: int,
     epsilon: float,
-    *,
     last: bool,
 ) -> str:
     name = f"bert.encoder.layer.{number}"

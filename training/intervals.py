@@ -21,7 +21,7 @@ def wilson(hits: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """The chance that a positive scores above a negative; a tie counts half. NaN if one is empty."""
+    """The chance that a positive outscores a negative; a tie counts half. NaN if one is empty."""
     if not positive or not negative:
         return float("nan")
     ranked = sorted([(score, 1) for score in positive] + [(score, 0) for score in negative])

@@ -49,9 +49,7 @@ def export(run: Path, to: Path) -> None:
 
 def logits_of(folder: Path, examples: Sequence[Example], size: int) -> Array:
     """The exported model's logits (rows, labels) of each row's first window, one row at a time."""
-    session = ort.InferenceSession(
-        str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
-    )
+    session = ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(size)
     rows = []

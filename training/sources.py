@@ -39,8 +39,10 @@ _HAZARD_WORDS: Final = (
     ("violent_crimes", r"terroris|assault|physical abuse|kidnap|恐怖|抢劫|杀人"),
     (
         "non_violent_crimes",
-        r"fraud|phishing|scam|malware|ransomware|trojan|theft|cyber|drug|counterfeit|"
-        r"financial crimes|illegal digital|诈骗|伪造|偷窃|非法侵入|贩卖毒品|走私",
+        (
+            r"fraud|phishing|scam|malware|ransomware|trojan|theft|cyber|drug|counterfeit|"
+            r"financial crimes|illegal digital|诈骗|伪造|偷窃|非法侵入|贩卖毒品|走私"
+        ),
     ),
 )
 

@@ -198,6 +198,7 @@ def prepare(corpus: Corpus, config: Config, folder: Path) -> Trainer:
 
 
 def main() -> None:
+    """Reads the command line and trains to the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with text/ and made/")
     parser.add_argument("--rows", type=Path, default=ROWS, help="folder of the project's rows")

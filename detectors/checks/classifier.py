@@ -89,23 +89,12 @@ class Classifier:
         Raises:
             ModelError: a file is missing or broken, or the weights are not those of the card.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
             settings = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             weights = (folder / "model.onnx").read_bytes()
-            if hashlib.sha256(weights).hexdigest() != settings["sha256"]:
-                raise ModelError(
-                    f"{folder.name}/model.onnx is not the file that model.json names: "
-                    "restore both from one release"
-                )
-            if tuple(settings["labels"]) != CLASSIFIER_LABELS:
-                raise ModelError(f"{folder.name}/model.json lists other labels than the contract")
+            _hold_to(settings, weights, folder.name)
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-            return cls(settings, tokenizer, session)
+            return cls(settings, tokenizer, _session(weights, threads))
         except ModelError:
             raise
         except Exception as error:  # libraries raise bare Exception for a broken file
@@ -215,7 +204,27 @@ class Classifier:
         (logits,) = self._session.run(
             ["logits"], {"input_ids": row, "attention_mask": np.ones_like(row)}
         )
-        return 1 / (1 + np.exp(-(logits[0].astype(np.float64) * self._slope + self._shift)))
+        chances: Scores = 1 / (1 + np.exp(-(logits[0] * self._slope + self._shift)))
+        return chances
+
+
+def _hold_to(settings: Mapping[str, Any], weights: bytes, name: str) -> None:
+    """Raises ModelError unless the weights and labels are those that the settings are for."""
+    if hashlib.sha256(weights).hexdigest() != settings["sha256"]:
+        raise ModelError(
+            f"{name}/model.onnx is not the file that model.json names: restore both from one "
+            "release"
+        )
+    if tuple(settings["labels"]) != CLASSIFIER_LABELS:
+        raise ModelError(f"{name}/model.json lists other labels than this release: restore it")
+
+
+def _session(weights: bytes, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
 def _places(

@@ -18,7 +18,7 @@ LONG_LINE: Final = 160
 _ENDLESS: Final = re.compile(rf"\w{{{LONGEST_WORD + 1},}}")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _LINE: Final = re.compile(r"[^\n\r]+")
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])")
 
 Span = tuple[int, int]
 

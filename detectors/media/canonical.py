@@ -18,7 +18,8 @@ from detectors.media.decode import (
 from detectors.media.encode import encode
 from detectors.media.sizes import Bound
 
-_PLAIN_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
+_SHADED_MODES = {"L", "LA", "RGB", "RGBA"}
+_PLAIN_MODES = _SHADED_MODES | {"1", "P"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +49,37 @@ def canonicalise(
     limits = limits or Limits()
     structure = inspect_header(data, limits)
     image = decode(data, limits)
-    turned = upright(image)
-    size = bound.fit(*turned.size)
+    shrunk = _shrink(image, bound)
+    turned = upright(shrunk)
     found = FORMATS[structure.format]
     happened = {
         "media_type": media_type.lower() != found,
         "frames": structure.frames > 1,
         "metadata": not structure.plain,
-        "orientation": turned is not image,
+        "orientation": turned is not shrunk,
         "colour": image.mode not in _PLAIN_MODES,
-        "alpha": transparent(image),
-        "size": size != turned.size,
+        "alpha": transparent(turned),
+        "size": shrunk is not image,
     }
     changes = tuple(name for name, did in happened.items() if did)
-    if set(changes) <= {"media_type"}:
-        return Picture(data=data, media_type=found, width=size[0], height=size[1], changes=changes)
-    flat = flatten(turned)
-    if size != flat.size:
-        flat = flat.resize(size, Image.Resampling.LANCZOS)
-    encoded, made = encode(flat, found)
-    return Picture(data=encoded, media_type=made, width=size[0], height=size[1], changes=changes)
+    width, height = turned.size
+    if not set(changes) - {"media_type"}:
+        return Picture(data=data, media_type=found, width=width, height=height, changes=changes)
+    encoded, made = encode(flatten(turned), found)
+    return Picture(data=encoded, media_type=made, width=width, height=height, changes=changes)
+
+
+def _shrink(image: Image.Image, bound: Bound) -> Image.Image:
+    """The picture within its bound, each pixel the average of those that it stands for.
+
+    Comes before everything else, so that a large picture is held in memory as seldom as can be.
+    """
+    size = bound.fit(*image.size)
+    if size == image.size:
+        return image
+    whole = image
+    if image.mode not in _SHADED_MODES or "transparency" in image.info:
+        whole = image.convert("RGBA") if image.has_transparency_data else flatten(image)
+    shrunk = whole.resize(size, Image.Resampling.LANCZOS)
+    shrunk.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return shrunk

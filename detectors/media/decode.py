@@ -28,6 +28,9 @@ PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 """Pillow's name of each format that the providers accept, and its media type."""
 
+OPAQUE = 255
+"""The alpha of a pixel that hides its background."""
+
 
 class MediaError(DetectorError):
     """Bytes that are not the picture they claim to be, or more than may be decoded."""
@@ -139,8 +142,8 @@ def transparent(image: Image.Image) -> bool:
     """Whether any pixel lets a background through."""
     if not image.has_transparency_data:
         return False
-    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-    return lowest != 255  # noqa: PLR2004 - fully opaque
+    layer = image if image.mode in {"RGBA", "LA"} else image.convert("RGBA")
+    return layer.getchannel("A").getextrema()[0] != OPAQUE
 
 
 def flatten(image: Image.Image) -> Image.Image:
@@ -148,11 +151,12 @@ def flatten(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         levels = np.asarray(image).astype(np.uint32) >> 8
         return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    white = Image.new("RGB", layer.size, "white")
+    white.paste(layer, mask=layer.getchannel("A"))
+    return white
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -73,9 +73,9 @@ class Gate:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def chat(self, body: dict[str, Any], **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
-        """One call without an SDK between."""
-        return httpx.post(f"{self.url}/v1/chat/completions", json=body, timeout=60, **more)
+    def post(self, body: bytes | Iterator[bytes]) -> httpx.Response:
+        """These bytes, without an SDK between."""
+        return httpx.post(f"{self.url}/v1/chat/completions", content=body, timeout=60)
 
 
 @contextmanager

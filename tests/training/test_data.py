@@ -11,9 +11,10 @@ from training.sources import RULES, hazard_named, made_targets
 
 
 def public(
-    text: str, source: str = "AdvBench", kind: str = "harmful", **more: Any
+    text: str, source: str = "AdvBench", kind: str = "harmful", *, near_eval: bool = False
 ) -> dict[str, Any]:
-    return {"text": text, "source": source, "class": kind, "lang": "en", "sub": ""} | more
+    row = {"text": text, "source": source, "class": kind, "lang": "en", "sub": ""}
+    return row | {"near_eval": near_eval}
 
 
 def made(text: str, *labels: str, surface: str = "user", group: str = "g") -> dict[str, Any]:

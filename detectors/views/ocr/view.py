@@ -24,8 +24,8 @@ SCORE_FLOOR, LONE_FLOOR = 0.5, 0.85
 The second holds for a line of a single character, which is the usual misreading of an edge.
 """
 
-MOST_LINES = 300
-"""A dense page of print has 100 to 270 lines. Beyond this a picture counts as not inspected."""
+MOST_LINES = 400
+"""Full pages of newsprint have up to 316. Beyond this a picture counts as not inspected."""
 
 KNOWN_WORD = "Glassgate"
 

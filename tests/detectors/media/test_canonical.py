@@ -164,9 +164,16 @@ def test_a_large_picture_is_brought_to_its_bound(form: str, kept: str) -> None:
     assert opened(picture.data).size == (60, 40)
 
 
-def test_the_bound_counts_the_upright_picture() -> None:
-    tall = canonicalise(saved(SCENE, "JPEG", exif=exif(6)), "image/jpeg", bound=Bound(short=40))
-    assert (tall.width, tall.height) == (40, 60)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16"])
+def test_a_large_picture_is_turned_too(mode: str) -> None:
+    image = SCENE.convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) << 8)
+    data = saved(image, "PNG", exif=exif(6))
+    picture = canonicalise(data, "image/png", bound=Bound(short=40))
+    assert (picture.width, picture.height) == (40, 60)
+    expected = SCENE.convert("L" if mode in {"L", "I;16"} else "RGB").resize((60, 40))
+    assert close(opened(picture.data), expected.transpose(Image.Transpose.ROTATE_270), 12)
 
 
 def test_shrinking_averages_so_that_no_resampler_hides_a_picture() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -366,6 +367,42 @@ def test_no_upstream_is_a_502_in_the_dialects_envelope(examiner: Examiner) -> No
     (reply,) = play(examiner, "http://127.0.0.1:9", ASKED)
     assert reply.status == 502
     assert json.loads(reply.body)["error"]["code"] == "upstream_unreachable"
+
+
+def test_an_upstream_that_stalls_is_a_504(examiner: Examiner) -> None:
+    def stall(_: dict[str, Any]) -> bytes:
+        time.sleep(0.5)
+        return said("late")
+
+    with model(stall) as (base, _):
+        (reply,) = play(examiner, base, ASKED, settings=Settings.read(upstream_read_s=0.1))
+    assert reply.status == 504
+    assert json.loads(reply.body)["error"]["code"] == "upstream_timeout"
+
+
+def test_an_answer_that_breaks_off_is_not_passed_on(examiner: Examiner) -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
+        writer.write(b"transfer-encoding: chunked\r\n\r\n6\r\ndata: ")
+        writer.close()
+
+    async def run() -> Reply:
+        server = await asyncio.start_server(cut, "127.0.0.1", 0)
+        upstream = Upstream(
+            f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Settings.read()
+        )
+        gate = Gate(examiner, upstream, InspectionPool(1, 1))
+        body = json.dumps({**ASKED, "stream": True}).encode()
+        call = Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=(), body=body)
+        reply = await gate.handle(call)
+        await upstream.close()
+        server.close()
+        return reply
+
+    reply = asyncio.run(run())
+    assert reply.status == 502
+    assert b"data:" not in reply.body
 
 
 def test_an_answer_over_the_limit_is_not_passed_on(examiner: Examiner) -> None:

@@ -1,0 +1,148 @@
+"""The requests that are sent: harmless texts and pictures, no two alike, drawn from a number."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+SIZE: Final = (1024, 768)
+JPEG_QUALITY: Final = 88
+SCENES: Final = 8  # landscapes; the grain makes each picture another
+
+Pixels = npt.NDArray[np.uint8]
+
+_WHO: Final = (
+    "My sister", "The gardener", "Our neighbour", "A friend of mine", "The baker", "My uncle",
+    "The librarian", "Our teacher", "The carpenter", "A colleague", "The postman", "My cousin",
+)  # fmt: skip
+_DID: Final = (
+    "planted tomatoes", "repaired an old bicycle", "baked two loaves of bread", "painted the fence",
+    "sorted the bookshelf", "walked to the market", "learnt a new song", "cooked a pot of soup",
+    "mended the kitchen chair", "watched the boats", "wrote a long letter", "picked some apples",
+)  # fmt: skip
+_WHEN: Final = (
+    "before the rain came", "on Saturday morning", "after lunch", "while the kettle boiled",
+    "in the early evening", "as the sun went down", "on the first day of spring",
+    "during the holidays", "when the shop had closed", "just in time for dinner",
+)  # fmt: skip
+_DISHES: Final = (
+    "Tomato soup", "Flat white", "Almond cake", "Onion tart", "Green salad", "Apple juice",
+    "Rye bread", "Lentil stew", "Lemon tea", "Plum crumble", "Baked potato", "Carrot cake",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A kind of request: its name in the tables, and the body that a number gives."""
+
+    name: str
+    body: Callable[[int], bytes]
+    streamed: bool = False
+
+
+def text(number: int, length: int) -> str:
+    """Plain sentences of exactly so many characters."""
+    draw = random.Random(number)
+    words = "Please put this in other words."
+    while len(words) < length:
+        words += f" {draw.choice(_WHO)} {draw.choice(_DID)} {draw.choice(_WHEN)}."
+    return words[: length - 1].rstrip(" .").ljust(length, ".")
+
+
+def photo(number: int) -> Image.Image:
+    """A landscape without text: sky, sun, hills and the grain of a sensor."""
+    grain = np.roll(_grain(), divmod(number, SIZE[0]), axis=(0, 1))
+    return Image.fromarray(_scene(number % SCENES) + grain)
+
+
+def menu(number: int) -> Image.Image:
+    """The same landscape with a cafe's board in it: eight lines of text."""
+    draw = random.Random(number)
+    picture = photo(number)
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle([250, 180, 774, 740], fill=(38, 44, 42), outline=(120, 84, 52), width=12)
+    title, line = ImageFont.load_default(44), ImageFont.load_default(30)
+    pen.text((512, 235), "Harbour Cafe", font=title, fill="white", anchor="mm")
+    for row, dish in enumerate(draw.sample(_DISHES, 6)):
+        height = 310 + 62 * row
+        pen.text((290, height), dish, font=line, fill=(238, 236, 226), anchor="lm")
+        price = f"{draw.randrange(2, 12)}.{draw.randrange(0, 100, 10):02}"
+        pen.text((734, height), price, font=line, fill=(238, 236, 226), anchor="rm")
+    pen.text((512, 695), f"Table {number % 90 + 1}", font=line, fill="white", anchor="mm")
+    return picture
+
+
+def _chat(content: str | list[dict[str, Any]], *, stream: bool = False) -> bytes:
+    body: dict[str, Any] = {
+        "model": "sandbox",
+        "messages": [{"role": "user", "content": content}],
+    }
+    return json.dumps(body | {"stream": True} if stream else body).encode()
+
+
+def _shown(picture: Image.Image, number: int) -> bytes:
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=JPEG_QUALITY)
+    url = f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    question = f"Describe picture {number} in one sentence, please."
+    return _chat(
+        [
+            {"type": "text", "text": question},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
+    )
+
+
+LOADS: Final = (
+    Load("200 characters", lambda number: _chat(text(number, 200))),
+    Load("1000 characters", lambda number: _chat(text(number, 1000))),
+    Load("a photo", lambda number: _shown(photo(number), number)),
+    Load("a photo with text", lambda number: _shown(menu(number), number)),
+)
+STREAM: Final = Load(
+    "200 characters, streamed", lambda number: _chat(text(number, 200), stream=True), streamed=True
+)
+
+
+def bodies(load: Load, start: int = 0) -> Iterator[bytes]:
+    """Bodies without end, no two alike, from a number on."""
+    while True:
+        yield load.body(start)
+        start += 1
+
+
+@cache
+def _scene(number: int) -> Pixels:
+    draw = random.Random(number)
+    width, height = SIZE
+    picture = Image.linear_gradient("L").resize(SIZE)
+    sky = [tuple(draw.randrange(low, low + 60) for _ in range(3)) for low in (90, 170)]
+    picture = ImageOps.colorize(picture, *sky)
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse([720, 90, 800, 170], fill=(230, 224, 196))
+    for hill in range(3):
+        start, waves = draw.uniform(0, 6), (hill + 1) * 2 * math.pi / width
+        ridge = [
+            (x, height * (0.5 + 0.15 * hill + 0.06 * math.sin(start + waves * x)))
+            for x in range(0, width + 8, 8)
+        ]
+        colour = tuple(draw.randrange(40, 140) for _ in range(3))
+        pen.polygon([*ridge, (width, height), (0, height)], fill=colour)
+    return np.asarray(picture)
+
+
+@cache
+def _grain() -> Pixels:
+    noise = np.random.default_rng(0).normal(10, 4, (SIZE[1], SIZE[0], 3))
+    return np.clip(noise, 0, 20).astype(np.uint8)
