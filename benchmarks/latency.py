@@ -29,6 +29,8 @@ import uvloop
 from benchmarks import servers
 from benchmarks.load import LoadError, Slice, drive, message
 from benchmarks.report import (
+    BEGIN,
+    END,
     Key,
     Way,
     cell,
@@ -42,19 +44,22 @@ from benchmarks.requests import LOADS, STREAM, Load, bodies
 from benchmarks.servers import CHAT, ServerError
 from benchmarks.upstream import UNINSPECTED, WORD_S
 
-KNOWN: Final = 8  # requests that are sent again and again
 SETTLE: Final = 40  # requests to each server before anything is measured
 PATHS: Final = {Way.OFF: UNINSPECTED + CHAT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured. ``seconds`` and ``least`` requests are for one row of a table."""
+    """How much is measured. ``seconds`` and ``least`` requests are for one row of a table.
+
+    ``known`` requests are sent again and again, and so many warm a server up before its turn.
+    """
 
     seconds: float
     least: int
     users: tuple[int, ...]
     rounds: int
+    known: int = 8
 
     def cells(self) -> Iterator[tuple[Load, int]]:
         """Every load with every number of users; streams with the first number alone."""
@@ -80,7 +85,7 @@ class Bench:
         """All rounds. Raises ``LoadError``."""
         for load in (*LOADS, STREAM):
             self.fresh[load.name] = bodies(load)
-            self.known[load.name] = list(islice(self.fresh[load.name], KNOWN))
+            self.known[load.name] = list(islice(self.fresh[load.name], self.plan.known))
             for users in self.plan.users:
                 for way in self.ports:
                     self.slices[load.name, users, way] = []
@@ -99,12 +104,13 @@ class Bench:
         least = math.ceil(self.plan.least / self.plan.rounds)
         fresh = self.fresh[load.name]
         sent: Iterator[bytes] = cycle(self.known[load.name])
+        known = self.plan.known
         if way is Way.NEW:
-            warm = await self._send(way, islice(fresh, KNOWN), users, least=KNOWN)
+            warm = await self._send(way, islice(fresh, known), users, least=known)
             wanted = max(2 * seconds * len(warm.timings) / warm.seconds, 2 * least)
             sent = iter(list(islice(fresh, math.ceil(wanted))))
         else:
-            await self._send(way, islice(sent, KNOWN), users, least=KNOWN)
+            await self._send(way, islice(sent, known), users, least=known)
         written = self.log.stat().st_size
         measured = await self._send(way, sent, users, seconds=seconds, least=least)
         self.slices[load.name, users, way].append(measured)
@@ -134,6 +140,7 @@ def run(plan: Plan, *, with_litellm: bool = True) -> str:
         ServerError, LoadError: a server did not start, or did not answer as it should.
     """
     program = servers.install_litellm() if with_litellm else None
+    peer = "LiteLLM could not be installed" if with_litellm else "LiteLLM left out"
     load_before = os.getloadavg()[0]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glassgate-bench-")))
@@ -142,9 +149,9 @@ def run(plan: Plan, *, with_litellm: bool = True) -> str:
         ports = {Way.DIRECT: model, Way.OFF: gate, Way.NEW: gate, Way.SEEN: gate}
         if program:
             ports[Way.LITELLM] = stack.enter_context(servers.litellm(folder, model, program))
+            peer = f"LiteLLM {servers.litellm_version(program)}"
         bench = Bench(plan, ports, folder / "glassgate.log")
         uvloop.run(bench.measure())
-    peer = f"LiteLLM {servers.litellm_version(program)}" if program else "no LiteLLM: not installed"
     return "\n\n".join([machine(peer, load_before), how(plan), *tables(bench)])
 
 
@@ -191,9 +198,9 @@ def how(plan: Plan) -> str:
     """How it was measured."""
     return (
         f"**Run.** Closed loop of {' or '.join(map(str, plan.users))} user(s), each with one "
-        f"connection; {plan.rounds} rounds through all ways in random order, {KNOWN} requests of "
-        f"warm-up before each turn; each row at least {plan.seconds:g} seconds and {plan.least} "
-        "requests. The load generator is `benchmarks/load.py` (asyncio on uvloop, httptools)."
+        f"connection; {plan.rounds} rounds through all ways in random order, {plan.known} requests "
+        f"of warm-up before each turn; each row at least {plan.seconds:g} seconds and {plan.least} "
+        "requests. Round brackets: what the way adds to the same percentile of the direct way."
     )
 
 
@@ -214,10 +221,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rounds=given.rounds,
     )
     try:
+        page = given.out.read_text(encoding="utf-8") if given.out else f"{BEGIN}{END}"
+        replaced(page, "")  # a page that cannot take the tables is found before they are measured
         measured = run(plan, with_litellm=not given.no_litellm)
         print(measured)
         if given.out:
-            page = given.out.read_text(encoding="utf-8")
             given.out.write_text(replaced(page, measured), encoding="utf-8")
     except (ServerError, LoadError, OSError, ValueError) as error:
         print(f"benchmarks.latency: {error}", file=sys.stderr)

@@ -127,8 +127,7 @@ def _scene(number: int) -> Pixels:
     draw = random.Random(number)
     width, height = SIZE
     picture = Image.linear_gradient("L").resize(SIZE)
-    sky = [tuple(draw.randrange(low, low + 60) for _ in range(3)) for low in (90, 170)]
-    picture = ImageOps.colorize(picture, *sky)
+    picture = ImageOps.colorize(picture, _colour(draw, 90, 150), _colour(draw, 170, 230))
     pen = ImageDraw.Draw(picture)
     pen.ellipse([720, 90, 800, 170], fill=(230, 224, 196))
     for hill in range(3):
@@ -137,9 +136,12 @@ def _scene(number: int) -> Pixels:
             (x, height * (0.5 + 0.15 * hill + 0.06 * math.sin(start + waves * x)))
             for x in range(0, width + 8, 8)
         ]
-        colour = tuple(draw.randrange(40, 140) for _ in range(3))
-        pen.polygon([*ridge, (width, height), (0, height)], fill=colour)
+        pen.polygon([*ridge, (width, height), (0, height)], fill=_colour(draw, 40, 140))
     return np.asarray(picture)
+
+
+def _colour(draw: random.Random, low: int, high: int) -> tuple[int, int, int]:
+    return draw.randrange(low, high), draw.randrange(low, high), draw.randrange(low, high)
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +17,10 @@ ROOT: Final = Path(__file__).parent.parent
 DEFAULT_POLICY: Final = ROOT / "policies" / "default.yaml"
 SANDBOX: Final = "sandbox"
 PREFIX: Final = "GLASSGATE_"
+FLAGS: Final = frozenset(
+    {"upstream", "host", "port", "admin_host", "admin_port", "policy", "workers"}
+)
+"""Settings that are flags of ``glassgate serve`` too."""
 
 
 class SettingsError(Exception):
@@ -34,10 +40,10 @@ class Settings(BaseSettings):
     policy: Path = Field(DEFAULT_POLICY, description="the policy file")
     workers: int = Field(1, ge=1, le=64, description="worker processes")
     threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=lambda: min(2, os.cpu_count() or 1),
         ge=1,
         le=256,
-        description="inspections at once in a worker; as many as there are cores",
+        description="inspections at once in a worker; with 2 it stays under 900 MB",
     )
     queue: int = Field(
         64, ge=1, description="inspections that may wait in a worker before 503 is answered"
@@ -55,7 +61,7 @@ class Settings(BaseSettings):
     pass_through: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (), description="endpoints that pass uninspected: `POST /v1/audio/speech, GET /v1/files`"
     )
-    image_sizes: tuple[SizeRule, ...] = Field(
+    image_sizes: Annotated[tuple[SizeRule, ...], NoDecode] = Field(
         (),
         description="sizes put before the built-in table: "
         '`[{"model": "llava*", "detail": "*", "long": 672}]`',
@@ -72,6 +78,10 @@ class Settings(BaseSettings):
             return value
         if not value.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://, or be `sandbox`")
+        if not _host(value):
+            raise ValueError("it must name a host, as https://api.example.com does")
+        if "?" in value or "#" in value:
+            raise ValueError("it must be a base URL, without a query or a fragment")
         return value.rstrip("/").removesuffix("/v1")
 
     @field_validator("pass_through", mode="before")
@@ -80,6 +90,14 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(_endpoint(entry) for entry in value.split(",") if entry.strip())
+
+    @field_validator("image_sizes", mode="before")
+    @classmethod
+    def _image_sizes(cls, value: object) -> object:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ValueError(f"it is not JSON: {error}") from None
 
     @classmethod
     def read(cls, **given: object) -> Self:
@@ -94,6 +112,13 @@ class Settings(BaseSettings):
             raise SettingsError(_explain(error)) from None
 
 
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def _endpoint(entry: str) -> tuple[str, str]:
     method, _, path = entry.strip().partition(" ")
     if not method.isupper() or not path.startswith("/") or ".." in path:
@@ -105,8 +130,6 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for item in error.errors():
         name = str(item["loc"][0]) if item["loc"] else ""
-        flag = f"--{name.replace('_', '-')}"
-        lines.append(
-            f"{PREFIX}{name.upper()} (or {flag}): {item['msg'].removeprefix('Value error, ')}"
-        )
+        flag = f" (or --{name.replace('_', '-')})" if name in FLAGS else ""
+        lines.append(f"{PREFIX}{name.upper()}{flag}: {item['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)

@@ -21,6 +21,8 @@ FEWEST: Final = 8
 """Rows of each side that a label needs; with fewer its logits are left as they are."""
 _HAZARDS: Final = [CLASSIFIER_LABELS.index(hazard) for hazard in HAZARDS]
 _PENALTY: Final = 1.0
+_STEEP: Final = 30.0
+_SETTLED: Final = 1e-9
 
 
 def known(examples: Sequence[Example], label: str) -> tuple[Array, Array]:
@@ -40,16 +42,24 @@ def fit(logits: Array, truth: Array) -> tuple[float, float]:
     """Slope and shift of the logistic regression of ``truth`` on ``logits``, by Newton's method."""
     inputs = np.stack([logits, np.ones_like(logits)], axis=1)
     start = np.array([1.0, 0.0])
-    weights = start.copy()
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-inputs @ weights))
+    weights, cost = start, _cost(inputs, truth, start, start)
+    for _ in range(100):
+        chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -_STEEP, _STEEP)))
         slope = inputs.T @ (chance - truth) + _PENALTY * (weights - start)
         bend = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + _PENALTY * np.eye(2)
         step = np.linalg.solve(bend, slope)
-        weights = weights - step
-        if np.abs(step).max() < 1e-6:  # noqa: PLR2004
+        while (lower := _cost(inputs, truth, weights - step, start)) > cost:
+            step = step / 2  # a full step may overshoot
+        weights, gain, cost = weights - step, cost - lower, lower
+        if gain < _SETTLED:
             break
     return round(float(weights[0]), 4), round(float(weights[1]), 4)
+
+
+def _cost(inputs: Array, truth: Array, weights: Array, start: Array) -> float:
+    margins = np.where(truth == 1, 1, -1) * (inputs @ weights)
+    penalty = _PENALTY * ((weights - start) ** 2).sum() / 2
+    return float(np.logaddexp(0, -margins).sum() + penalty)
 
 
 def calibration(logits: Array, examples: Sequence[Example]) -> dict[str, tuple[float, float]]:

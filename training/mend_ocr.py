@@ -1,8 +1,8 @@
 """Makes ``detectors/models/pp_ocrv6`` from the OCR models inside the PyPI wheel ``rapidocr``.
 
-The models as published hold denormal weights (255,961 of the detector's 2.45 million), on which
-ONNX Runtime spends about three times its time. Set to zero, the outputs stay bit for bit the
-same; ``tests/detectors/views/test_ocr_models.py`` holds them to that.
+The models as published hold denormal weights (255,961 of the detector's 2.45 million), which
+cost some CPUs three times the time. Set to zero, the outputs stay bit for bit the same;
+``tests/detectors/views/test_ocr_models.py`` holds them to that.
 
     python -m training.mend_ocr [FOLDER]
 

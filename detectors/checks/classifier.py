@@ -37,7 +37,7 @@ from detectors.contract.labels import CLASSIFIER_LABELS, HARM, HAZARDS
 FOLDER: Final = Path(__file__).parents[1] / "models" / "classifier"
 MOST_CHARACTERS: Final = 600_000
 """Characters of one text, beyond which it is not judged: about a minute of one core."""
-MOST_WINDOWS: Final = 1500
+MOST_WINDOWS: Final = 800
 """Windows of one text, beyond which it is not judged, for texts of many tokens a character."""
 LEAST_SCORE: Final = 0.05
 """Scores below are not reported: no threshold stands there."""

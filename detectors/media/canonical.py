@@ -43,8 +43,9 @@ def canonicalise(
     """The canonical form of an encoded picture; ``media_type`` is the declared one.
 
     ``metadata`` stands for everything beside the pixels: EXIF, GPS, XMP, profiles, comments,
-    bytes after the end, or a container that can carry them (each GIF, extended WebP). Without
-    any change but ``media_type`` the bytes stay as they are. Raises ``MediaError``.
+    bytes after the end, a container that can carry them (each GIF, extended WebP), or more than
+    8 bits to a channel. Without any change but ``media_type`` the bytes stay as they are.
+    Raises ``MediaError``.
     """
     limits = limits or Limits()
     structure = inspect_header(data, limits)

@@ -87,7 +87,7 @@ def running(folder: Path, *flags: str, **settings: str) -> Iterator[Gate]:
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     own = {f"GLASSGATE_{name.upper()}": value for name, value in settings.items()}
-    env = environment(TMPDIR=str(scratch), **own)
+    env = environment(TMPDIR=str(scratch), HOME=str(scratch), **own)
     command = [*COMMAND, "serve", "--port", "0", "--admin-port", "0", *flags]
     begun = time.monotonic()
     with (folder / "out").open("wb") as out, (folder / "log").open("wb") as log:

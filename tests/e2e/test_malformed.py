@@ -27,8 +27,8 @@ LIMIT = 64 * 1024
 
 
 def deep(levels: int) -> str:
-    """A body that is nested so deep."""
-    return f'{{"model": "m", {HELLO}, "x": {"[" * (levels - 1)}{"]" * (levels - 1)}}}'
+    """A body whose deepest value stands so many levels down."""
+    return f'{{"model": "m", {HELLO}, "x": {"[" * (levels - 1)}1{"]" * (levels - 1)}}}'
 
 
 def shows(data: bytes) -> str:
@@ -62,7 +62,7 @@ MALFORMED: dict[str, tuple[str, str | None, str]] = {
     "trailing data": (f'{{"model": "m", {HELLO}}} {{}}', None, "not JSON"),
     "no JSON": ("model=m", None, "not JSON"),
     "nothing": ("", None, "not JSON"),
-    "too deep": (deep(65), "/x" + "/0" * 63, "deeper than 64"),
+    "too deep": (deep(65), "/x" + "/0" * 64, "deeper than 64"),
     "a list": ("[]", "", "object"),
     "no model": (f"{{{HELLO}}}", "/model", "string"),
     "no messages": ('{"model": "m"}', "/messages", "array"),

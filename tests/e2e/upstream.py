@@ -86,8 +86,10 @@ class Upstream:
         )
         await asyncio.sleep(self._wait_s)
 
+        told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
         async def again() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return next(told, None) or await receive()
 
         await (self._given or self._sandbox)(scope, again, send)
 

@@ -40,7 +40,8 @@ def find_lines(session: onnxruntime.InferenceSession, picture: Picture) -> list[
     height, width = picture.shape[:2]
     scale = min(1.0, LONG_SIDE / max(height, width))
     size = (_round(width * scale), _round(height * scale))
-    shown = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else 1)
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    shown = cv2.resize(picture, size, interpolation=kernel)
     tensor = ((shown.astype(np.float32) - MEAN) / STD).transpose(2, 0, 1)[np.newaxis]
     probability = session.run(None, {"x": tensor})[0][0, 0]
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)

@@ -40,7 +40,7 @@ def recognise(
     filled = max(SHORTEST, -(-scaled // WIDTH_STEP) * WIDTH_STEP)
     tensor = np.zeros((1, 3, HEIGHT, filled), dtype=np.float32)
     tensor[0, :, :, :scaled] = line.transpose(2, 0, 1) / np.float32(127.5) - 1
-    text, score = _decode(session.run(None, {"x": tensor})[0][0], alphabet)
+    text, score = decode_steps(session.run(None, {"x": tensor})[0][0], alphabet)
     return Reading(text, score, quad)
 
 
@@ -58,12 +58,18 @@ def _straighten(picture: Picture, quad: Quad) -> Picture:
     )
 
 
-def _decode(probability: np.ndarray, alphabet: tuple[str, ...]) -> tuple[str, float]:
-    """Greedy CTC over steps x classes: drop repeats, then blanks (class 0)."""
+def decode_steps(probability: np.ndarray, alphabet: tuple[str, ...]) -> tuple[str, float]:
+    """Greedy CTC over steps x classes: drop repeats, then blanks (the first class).
+
+    Spaces (the last class) read surely in any noise: they add nothing to the score, and where
+    they outnumber the letters they lower it.
+    """
     best = probability.argmax(axis=1)
     first = np.append(True, best[1:] != best[:-1])
     steps = np.flatnonzero(first & (best != 0))
-    if not len(steps):
+    letters = steps[best[steps] != len(alphabet) - 1]
+    if not len(letters):
         return "", 0.0
     text = "".join(alphabet[best[step]] for step in steps)
-    return text, float(probability[steps, best[steps]].mean())
+    sure = float(probability[letters, best[letters]].sum())
+    return text, sure / max(len(letters), len(steps) - len(letters))

@@ -13,7 +13,7 @@ from detectors.media.paint import mask
 from detectors.views.ocr import Ocr
 from detectors.views.ocr.models import Models, load_models
 from detectors.views.ocr.read import TooMuchTextError, order
-from detectors.views.ocr.recognise import Reading
+from detectors.views.ocr.recognise import Reading, decode_steps
 from tests.pictures import (
     INJECTION,
     faint,
@@ -159,7 +159,7 @@ def test_masking_one_line_leaves_the_others_readable(ocr: Ocr) -> None:
 
 
 def test_many_threads_read_as_one(ocr: Ocr) -> None:
-    pictures = [png(receipt()), png(figstep()), jpeg(injected_photo()), png(faint())] * 2
+    pictures = [png(receipt()), png(figstep()), jpeg(injected_photo()), png(faint())]
     alone = [seen(ocr, data) for data in pictures]
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(lambda data: seen(ocr, data), pictures))
@@ -195,3 +195,24 @@ def reading(text: str, x: float, y: float, width: float = 80, height: float = 20
 )
 def test_order(lines: list[Reading], expected: list[str]) -> None:
     assert [line.text for line in order(lines)] == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "text", "score"),
+    [
+        ("", "", 0.0),
+        ("___", "", 0.0),
+        ("aab_b", "abb", 0.9),
+        ("a b", "a b", 0.9),
+        ("   _  ", "", 0.0),
+        ("a _ _ _ ", "a    ", 0.225),
+    ],
+)
+def test_a_reading_scores_by_its_letters(steps: str, text: str, score: float) -> None:
+    alphabet = ("", "a", "b", " ")
+    probability = np.full((len(steps), 4), 0.03)
+    for step, character in enumerate(steps):
+        probability[step, "_ab ".index(character)] = 0.9
+    read, sure = decode_steps(probability, alphabet)
+    assert read == text
+    assert sure == pytest.approx(score)
