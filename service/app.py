@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from detectors.cache import VerdictCache
 from detectors.catalogue import CHECKS, VIEWS
@@ -16,6 +17,7 @@ from detectors.media.decode import Limits
 from service.errors import (
     BodyTooLarge,
     GlassgateError,
+    Malformed,
     SlowBody,
     UnknownEndpoint,
     UnsupportedEncoding,
@@ -133,6 +135,8 @@ async def _body(request: Request, settings: Settings) -> bytes:
                     raise too_large
     except TimeoutError:
         raise SlowBody("the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise Malformed("the body broke off: the client went away") from None
     return bytes(body)
 
 

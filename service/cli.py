@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -65,7 +66,7 @@ def serve(
         workers=workers,
     )
     lines.configure(settings.log_level)
-    requests = write_requests(demo) if demo else ()
+    requests = _written(write_requests, demo) if demo else ()
 
     def started(proxy_port: int, admin_port: int) -> None:
         proxy = f"http://{settings.host}:{proxy_port}"
@@ -103,7 +104,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write the pictures.")] = Path("demo"),
 ) -> None:
     """Write a harmless picture and an attack picture, to try the gate with."""
-    for picture in write_demo(folder):
+    for picture in _written(write_demo, folder):
         typer.echo(str(picture))
 
 
@@ -115,6 +116,13 @@ def doctor() -> None:
         healthy = healthy and finding.well
         typer.echo(str(finding))
     raise typer.Exit(0 if healthy else 1)
+
+
+def _written(write: Callable[[Path], tuple[Path, Path]], folder: Path) -> tuple[Path, Path]:
+    try:
+        return write(folder)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written: {error.strerror}") from None
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ def sandbox() -> FastAPI:
             {"index": index, "message": _message(body), "logprobs": None, "finish_reason": "stop"}
             for index in range(body.get("n") or 1)
         ]
-        if body.get("tools"):
+        if _calls(body):
             for choice in choices:
                 choice["finish_reason"] = "tool_calls"
         return JSONResponse({**head, "choices": choices, "usage": _usage(body)})
@@ -47,10 +47,14 @@ def sandbox() -> FastAPI:
     return app
 
 
+def _calls(body: dict[str, Any]) -> bool:
+    """A tool is called where one is offered, until its result is there."""
+    return bool(body.get("tools")) and body["messages"][-1].get("role") != "tool"
+
+
 def _message(body: dict[str, Any]) -> dict[str, Any]:
-    """A tool is called where one is offered; else the answer is in words."""
     message: dict[str, Any] = {"role": "assistant", "content": answer(body), "refusal": None}
-    if body.get("tools"):
+    if _calls(body):
         name = body["tools"][0].get("function", {}).get("name", "tool")
         call = {"name": name, "arguments": json.dumps({"asked": _question(body)})}
         message["content"] = None
@@ -88,7 +92,7 @@ def _events(body: dict[str, Any]) -> Iterator[str]:
     for index in range(body.get("n") or 1):
         for delta in _deltas(_message(body)):
             yield _event({**head, "choices": [{"index": index, "delta": delta}]})
-        reason = "tool_calls" if body.get("tools") else "stop"
+        reason = "tool_calls" if _calls(body) else "stop"
         last = {"index": index, "delta": {}, "finish_reason": reason}
         yield _event({**head, "choices": [last]})
     if (body.get("stream_options") or {}).get("include_usage"):
@@ -105,8 +109,10 @@ def _deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"tool_calls": [first]}
         yield {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
     else:
-        for word in message["content"].split(" "):
-            yield {"content": f"{word} "}
+        first, *rest = message["content"].split(" ")
+        yield {"content": first}
+        for word in rest:
+            yield {"content": f" {word}"}
 
 
 def _head(body: dict[str, Any], kind: str) -> dict[str, Any]:

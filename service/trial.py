@@ -29,8 +29,10 @@ def verdict(
     """Examines a prompt with its pictures as the proxy would.
 
     Raises:
-        SettingsError: a picture cannot be read; the message names the file.
+        SettingsError: a picture or the prompt cannot be read; the message names which.
     """
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise SettingsError("--prompt is not UTF-8 text")
     content: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
     content += [{"type": "image_url", "image_url": {"url": _uri(image)}} for image in images]
     body: Json = {"model": "check", "messages": [{"role": role, "content": content}]}
@@ -45,8 +47,13 @@ def verdict(
     try:
         return examine.request(dump(body), provider, examining, trace), trace
     except RequestError as error:
-        place = int((error.pointer or "/0").rsplit("/", 1)[-1]) - bool(prompt)
-        raise SettingsError(f"{images[place]}: {error.message}") from None
+        raise SettingsError(f"{_named(error, images, bool(prompt))}: {error.message}") from None
+
+
+def _named(error: RequestError, images: Sequence[Path], prompted: bool) -> str:  # noqa: FBT001
+    """What of the command line an error is about: a file, or the request as a whole."""
+    last = (error.pointer or "").rpartition("/")[2]
+    return str(images[int(last) - prompted]) if last.isdigit() else "this cannot be checked"
 
 
 def as_json(examined: Examined, trace: Trace) -> str:

@@ -77,6 +77,24 @@ def receipt() -> Image.Image:
     return written("\n".join(rows), (480, 640), font=30)
 
 
+def unknown_script(lines: int = 6, seed: int = 0) -> Image.Image:
+    """Print in a script that nobody reads: rows of glyphs made of a few strokes each."""
+    rng = np.random.default_rng(seed)
+    page = Image.new("RGB", (640, 80 + 60 * lines), "white")
+    draw = ImageDraw.Draw(page)
+    for row in range(lines):
+        for column in range(22):
+            left, top = 40 + 25 * column, 40 + 60 * row
+            if column % 6 == 5:
+                continue
+            corners = [(left + int(x), top + int(y)) for x, y in rng.integers(0, [20, 30], (4, 2))]
+            draw.line(corners, fill="black", width=3)
+            draw.arc(
+                [left, top, left + 18, top + 28], *map(int, rng.integers(0, 360, 2)), "black", 3
+            )
+    return page
+
+
 def png(image: Image.Image) -> bytes:
     return encoded(image, "PNG")
 

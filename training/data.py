@@ -128,7 +128,9 @@ def load_corpus(data: Path, rows: Path, dev_share: float = DEV_SHARE) -> Corpus:
         *made_examples(data / "made"),
         *made_examples(rows),
     ]
-    train, dev, seen = [], [], set()
+    train: list[Example] = []
+    dev: list[Example] = []
+    seen: set[str] = set()
     for example in examples:
         key = normalised(example.text)
         if not key or key in held or key in seen:

@@ -22,7 +22,7 @@ CLEAN_USER: Final[Targets] = {
     label: 0 for label in (*CLASSIFIER_LABELS, HARM) if label != NOT_FOR_USERS
 }
 CLEAN_THIRD_PARTY: Final[Targets] = dict.fromkeys((*CLASSIFIER_LABELS, HARM), 0)
-HARMFUL: Final[Targets] = {HARM: 1, "injection": 0, "jailbreak": 0}
+HARMFUL: Final = {HARM: 1, "injection": 0, "jailbreak": 0}
 HARMFUL_WRAPPED: Final[Targets] = {HARM: 1}
 JAILBREAK: Final[Targets] = {"jailbreak": 1} | dict.fromkeys(PHOTO_PRIVACY_LABELS, 0)
 INJECTION: Final[Targets] = {"injection": 1} | dict.fromkeys(PHOTO_PRIVACY_LABELS, 0)
@@ -74,7 +74,7 @@ class Rule:
         if self.targets.get(HARM) != 1:
             return self.targets
         hazard = hazard_named(sub)
-        return self.targets | {hazard: 1} if hazard else self.targets
+        return {**self.targets, hazard: 1} if hazard else self.targets
 
 
 _MILD: Final = (

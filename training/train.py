@@ -54,7 +54,7 @@ def encoder_folder(package: str) -> Path:
 def new_model(encoder: Path, size: int, seed: int) -> PreTrainedModel:
     """The pretrained encoder under a fresh multi-label head, its vocabulary widened to ``size``."""
     torch.manual_seed(seed)
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+    model: Any = AutoModelForSequenceClassification.from_pretrained(
         encoder,
         num_labels=len(CLASSIFIER_LABELS),
         id2label=dict(enumerate(CLASSIFIER_LABELS)),
@@ -72,7 +72,8 @@ def new_model(encoder: Path, size: int, seed: int) -> PreTrainedModel:
     torch.nn.init.normal_(model.classifier.weight, std=1 / width**0.5)
     torch.nn.init.constant_(model.classifier.bias, _RARE)
     model.resize_token_embeddings(size, mean_resizing=True)
-    return model
+    made: PreTrainedModel = model
+    return made
 
 
 def loss_of(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -37,15 +37,17 @@ def weights_of(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
         if name.endswith(".weight") and scale is not None and not name.startswith(_WORDS):
             whole = whole.T
         stem, _, kind = name.rpartition(".")
-        prefix, _, joined = stem.rpartition("attention.self.")
-        parts = [f"{prefix}attention.self.{part}" for part in _joined_names(joined)] or [stem]
+        parts = _joined(stem)
         for part, rows in zip(parts, np.split(whole, len(parts)), strict=True):
             weights[f"{part}.{kind}"] = np.ascontiguousarray(rows, np.float32)
     return weights
 
 
-def _joined_names(joined: str) -> list[str]:
-    return [part.removeprefix("attention.self.") for part in joined.split("+") if part]
+def _joined(stem: str) -> list[str]:
+    """The linear layers that one initialiser holds: ``bert.encoder.layer.0.a+b`` holds two."""
+    first, *others = stem.split("+")
+    layer = ".".join(first.split(".")[:4])
+    return [first, *(f"{layer}.{other}" for other in others)]
 
 
 def config_of(settings: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

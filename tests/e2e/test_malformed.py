@@ -94,7 +94,11 @@ MALFORMED: dict[str, tuple[str, str | None, str]] = {
         "truncated",
     ),
     "an enormous picture": (shows(huge(65535, 65535)), "/messages/0/content/1", "65535x65535"),
-    "no picture": (shows(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "/messages/0/content/1", "SVG"),
+    "no picture": (
+        shows(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "/messages/0/content/1",
+        "SVG",
+    ),
 }
 
 

@@ -56,7 +56,9 @@ def ocr() -> Ocr:
 def lines(ocr: Ocr, data: bytes) -> list[str]:
     """What the product itself reads in a picture."""
     part = ImagePart(pointer="/0", origin=Origin.USER, data=data, media_type="image/png")
-    return [line.text for text in ocr.reveal(part) if isinstance(text, TextPart) for line in text.lines]
+    return [
+        line.text for text in ocr.reveal(part) if isinstance(text, TextPart) for line in text.lines
+    ]
 
 
 def pixels(data: bytes) -> NDArray[np.int16]:

@@ -41,11 +41,13 @@ def tiny() -> BertForSequenceClassification:
         num_attention_heads=12,
         intermediate_size=48,
         max_position_embeddings=32,
-        num_labels=len(CLASSIFIER_LABELS),
+        id2label=dict(enumerate(CLASSIFIER_LABELS)),
         initializer_range=0.3,
         layer_norm_eps=1e-12,
     )
-    return BertForSequenceClassification(config).eval()
+    model = BertForSequenceClassification(config)
+    model.train(mode=False)
+    return model
 
 
 def export(model: BertForSequenceClassification, folder: Path) -> None:
@@ -97,7 +99,8 @@ def test_what_is_unpacked_is_what_was_exported(tmp_path: Path) -> None:
 
 def test_the_shipped_file_loads_in_transformers_and_scores_alike(tmp_path: Path) -> None:
     unpack(FOLDER, tmp_path)
-    model = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    model.train(mode=False)
     reference = AutoTokenizer.from_pretrained(tmp_path)
     tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
     calibration = json.loads((FOLDER / "model.json").read_text())["calibration"]

@@ -50,7 +50,11 @@ def _rescue(models: Models, picture: Picture, lines: list[Reading]) -> list[Read
     def turned(line: Reading, turn: tuple[int, ...]) -> Reading:
         return recognise(models.recogniser, models.alphabet, picture, line.quad[list(turn)])
 
-    doubtful = sorted((line for line in lines if line.score < DOUBTFUL), key=_width, reverse=True)
+    doubtful = sorted(
+        (line for line in lines if line.score < DOUBTFUL),
+        key=lambda line: line.size[0],
+        reverse=True,
+    )
     probes = doubtful[:PROBES]
     if not probes:
         return lines
@@ -68,11 +72,7 @@ def _rescue(models: Models, picture: Picture, lines: list[Reading]) -> list[Read
 
 def _score(lines: Sequence[Reading]) -> float:
     """Wide lines count for more: a round shape that looks like a letter reads well any way up."""
-    return sum(line.score * _width(line) for line in lines)
-
-
-def _width(line: Reading) -> float:
-    return float(np.linalg.norm(line.quad[1] - line.quad[0]))
+    return sum(line.score * line.size[0] for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ class Reading:
     score: float
     quad: Quad
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width along the line, and height, in pixels."""
+        sides = np.linalg.norm(self.quad[[1, 3]] - self.quad[0], axis=1)
+        return float(sides[0]), float(sides[1])
+
 
 def recognise(
     session: onnxruntime.InferenceSession, alphabet: tuple[str, ...], picture: Picture, quad: Quad

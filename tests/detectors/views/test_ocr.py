@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from detectors.contract.detector import SelfCheckError
-from detectors.contract.exchange import ImagePart, Origin, TextPart
+from detectors.contract.exchange import ImagePart, OpaquePart, Origin, TextPart
 from detectors.media.decode import MediaError
 from detectors.media.paint import mask
 from detectors.views.ocr import Ocr
@@ -23,6 +23,7 @@ from tests.pictures import (
     photo,
     png,
     receipt,
+    unknown_script,
     written,
 )
 
@@ -134,6 +135,20 @@ def test_a_broken_picture_is_an_error_never_a_picture_without_text(ocr: Ocr) -> 
 def test_more_text_than_the_limit_is_an_error(models: Models) -> None:
     with pytest.raises(TooMuchTextError, match="has 5 lines of text, the limit is 4"):
         Ocr(models, most_lines=4).reveal(image_part(png(receipt())))
+
+
+def test_print_that_cannot_be_read_is_told_beside_what_can(ocr: Ocr) -> None:
+    revealed = ocr.reveal(image_part(png(unknown_script(seed=1))))
+    unread = [part for part in revealed if isinstance(part, OpaquePart)]
+    assert [(part.kind, part.method) for part in unread] == [("unread_text", "ocr:unread")]
+    assert [part.parent for part in unread] == ["/messages/0/content/1"]
+
+
+@pytest.mark.parametrize("draw", [receipt, photo, injected_photo])
+def test_what_can_be_read_is_not_called_unread(ocr: Ocr, draw: Draw) -> None:
+    assert not [
+        part for part in ocr.reveal(image_part(png(draw()))) if isinstance(part, OpaquePart)
+    ]
 
 
 @pytest.mark.parametrize("encode", [png, jpeg])
