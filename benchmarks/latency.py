@@ -159,19 +159,20 @@ def tables(bench: Bench) -> Iterator[str]:
     """The tables, each under its title."""
     cells = {key: cell(slices) for key, slices in bench.slices.items() if slices}
     first = bench.plan.users[0]
+    few = "1 user" if first == 1 else f"{first} users"
     names = [load.name for load in LOADS]
-    yield f"### In short: medians with {first} user(s)"
+    yield f"### In short: medians with {few}"
     yield short_table(cells, names, first)
     for name in names:
         yield f"### {name[0].upper()}{name[1:]}"
         yield load_table(cells, name)
-    yield f"### {STREAM.name}, {first} user(s)"
+    yield f"### {STREAM.name}, {few}"
     yield (
         f"The model's server writes a word each {1000 * WORD_S:.0f} ms. Glassgate holds a stream "
         "until it is complete and inspected, so its first byte comes with its last."
     )
     yield stream_table(cells, STREAM.name, first)
-    yield f"### Where the time goes: guard on, new content, {first} user(s)"
+    yield f"### Where the time goes: guard on, new content, {few}"
     yield (
         "From Glassgate's own log lines. `pin` decodes the picture, `reveal` reads its text, "
         "`judge` classifies all texts of the request and of the answer, `send` waits for the "
@@ -197,7 +198,7 @@ def machine(peer: str, load: float) -> str:
 def how(plan: Plan) -> str:
     """How it was measured."""
     return (
-        f"**Run.** Closed loop of {' or '.join(map(str, plan.users))} user(s), each with one "
+        f"**Run.** Closed loop, {' or '.join(map(str, plan.users))} users at once, each with one "
         f"connection; {plan.rounds} rounds through all ways in random order, {plan.known} requests "
         f"of warm-up before each turn; each row at least {plan.seconds:g} seconds and {plan.least} "
         "requests. Round brackets: what the way adds to the same percentile of the direct way."

@@ -150,5 +150,5 @@ def _ms(value: float) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    aligned = ["---", *("---:" for _ in heads[1:])]
+    aligned = ["---" if head == "way" or not place else "---:" for place, head in enumerate(heads)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, aligned, *rows))

@@ -69,9 +69,9 @@ def serve(
     requests = _written(write_requests, demo) if demo else ()
 
     def started(proxy_port: int, admin_port: int) -> None:
-        proxy = f"http://{settings.host}:{proxy_port}"
+        proxy = _url(settings.host, proxy_port)
         typer.echo(f"Glassgate  {proxy}  ->  {settings.upstream}")
-        typer.echo(f"admin      http://{settings.admin_host}:{admin_port}  /metrics /readyz")
+        typer.echo(f"admin      {_url(settings.admin_host, admin_port)}  /metrics /readyz")
         typer.echo(f"policy     {settings.policy}")
         for request in requests:
             typer.echo(f"try        curl -s {proxy}{CHAT} -d @{shlex.quote(str(request))}")
@@ -116,6 +116,10 @@ def doctor() -> None:
         healthy = healthy and finding.well
         typer.echo(str(finding))
     raise typer.Exit(0 if healthy else 1)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _written(write: Callable[[Path], tuple[Path, Path]], folder: Path) -> tuple[Path, Path]:

@@ -94,7 +94,10 @@ class Supervisor:
     def _spawn(self) -> _Worker:
         ours, theirs = Pipe(duplex=True)
         process = get_context("spawn").Process(target=work, args=(*self._start, theirs))
+        # A terminal's Ctrl-C reaches the workers too, but is the supervisor's to answer.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         process.start()
+        signal.signal(signal.SIGINT, before)
         theirs.close()
         return _Worker(process, ours)
 
@@ -117,12 +120,12 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
 
 
 async def _serve(settings: Settings, started: Callable[[int, int], None]) -> None:
-    listener = _bind(settings.host, settings.port, "port")
-    operator = _bind(settings.admin_host, settings.admin_port, "admin-port")
+    listener = _bind(settings.host, settings.port)
+    operator = _bind(settings.admin_host, settings.admin_port, "admin-")
     servers: list[_Quiet] = []
     upstream_url = settings.upstream
     if upstream_url == SANDBOX:
-        model = _bind("127.0.0.1", 0, "port")
+        model = _bind("127.0.0.1", 0)
         upstream_url = f"http://127.0.0.1:{model.getsockname()[1]}"
         servers.append(_listen(sandbox(), model))
     supervisor = Supervisor(settings, upstream_url, listener)
@@ -170,8 +173,8 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def _bind(host: str, port: int, name: str) -> socket.socket:
-    """A listening socket.
+def _bind(host: str, port: int, kind: str = "") -> socket.socket:
+    """A listening socket; ``kind`` is what its flags begin with.
 
     Raises:
         SettingsError: the address is taken, or is none.
@@ -185,7 +188,8 @@ def _bind(host: str, port: int, name: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SettingsError(
-            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --{name}"
+            f"{host}:{port} cannot be listened on ({error.strerror}); "
+            f"choose another --{kind}port or --{kind}host"
         ) from None
     listener.setblocking(False)
     listener.set_inheritable(True)

@@ -30,12 +30,14 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Each field is also an environment variable: ``GLASSGATE_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     upstream: str = Field(SANDBOX, description="base URL of the model's API, or `sandbox`")
-    host: str = Field("127.0.0.1", description="address that the proxy listens on")
+    host: str = Field("127.0.0.1", min_length=1, description="address that the proxy listens on")
     port: int = Field(8080, ge=0, le=65535, description="port of the proxy; 0 picks a free one")
-    admin_host: str = Field("127.0.0.1", description="address of the admin listener")
+    admin_host: str = Field("127.0.0.1", min_length=1, description="address of the admin listener")
     admin_port: int = Field(8081, ge=0, le=65535, description="port of the admin listener")
     policy: Path = Field(DEFAULT_POLICY, description="the policy file")
     workers: int = Field(1, ge=1, le=64, description="worker processes")

@@ -89,9 +89,8 @@ def unknown_script(lines: int = 6, seed: int = 0) -> Image.Image:
                 continue
             corners = [(left + int(x), top + int(y)) for x, y in rng.integers(0, [20, 30], (4, 2))]
             draw.line(corners, fill="black", width=3)
-            draw.arc(
-                [left, top, left + 18, top + 28], *map(int, rng.integers(0, 360, 2)), "black", 3
-            )
+            start, end = (int(angle) for angle in rng.integers(0, 360, 2))
+            draw.arc([left, top, left + 18, top + 28], start, end, "black", 3)
     return page
 
 

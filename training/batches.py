@@ -34,7 +34,7 @@ def round_examples(
 ) -> list[Example]:
     """The rows of one round, as they will be read: drawn, composed and varied."""
     rng = random.Random(f"{config.seed}-{number}")
-    drawn = [e for e in train if e.made or rng.random() < config.public_rate]
+    drawn = [e for e in train if e.always or rng.random() < config.public_rate]
     drawn += compose(pools, rng, config.composed_per_round)
     return [replace(e, text=varied(e.text, e.surface, rng)) for e in drawn]
 

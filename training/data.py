@@ -20,7 +20,10 @@ _TRANSLATED: Final = ("h4_photo_privacy_multi", "h7_multilingual")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text and what is known of it. Rows of one ``group`` stay on one side of the split."""
+    """One text and what is known of it. Rows of one ``group`` stay on one side of the split.
+
+    ``always`` rows are shown in every round, of the others a share.
+    """
 
     text: str
     targets: Targets
@@ -29,7 +32,7 @@ class Example:
     lang: str = "en"
     group: str = ""
     weight: float = 1.0
-    made: bool = False
+    always: bool = False
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -73,6 +76,7 @@ def public_examples(rows: Iterator[dict[str, Any]]) -> list[Example]:
                 lang=row.get("lang") or "en",
                 group=f"{row['source']}:{normalised(text)[:200]}",
                 weight=rule.weight,
+                always=rule.always,
             )
         )
     return [
@@ -106,7 +110,7 @@ def made_examples(folder: Path) -> list[Example]:
                     surface=row["surface"],
                     lang=lang,
                     group=f"{path.stem}:{group}",
-                    made=True,
+                    always=True,
                 )
             )
     return examples

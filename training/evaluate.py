@@ -1,7 +1,8 @@
 """Measures the shipped classifier on eval rows: ``python -m training.evaluate --data DIR``.
 
 Every row goes through the check as it runs in the service, windows and calibration included, and
-counts as refused if any label reaches its threshold. Writes a table, per source and class, of
+counts as refused if a label that the default policy refuses on reaches that policy's threshold:
+its thresholds are read from the policy. Writes a table, per source and class, of
 the share refused with its Wilson 95 % interval and of the area under the ROC curve.
 """
 
@@ -14,23 +15,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from detectors.checks.classifier import FOLDER, Classifier
 from detectors.contract.exchange import Origin, TextPart
 from detectors.contract.finding import Finding
+from detectors.contract.labels import PHOTO_PRIVACY_LABELS
 from training.data import read_rows
 from training.intervals import auroc, wilson
 
-Rules = Mapping[str, Mapping[str, float]]
+POLICY: Final = Path(__file__).parents[1] / "policies" / "default.yaml"
+USER: Final = ("injection", "jailbreak", "harm")
+"""Labels on which the default policy refuses a user's words."""
+BESIDE_A_PICTURE: Final = PHOTO_PRIVACY_LABELS
+"""Labels on which it refuses them too where a picture is there."""
+THIRD_PARTY: Final = ("embedded_instruction", "injection")
+"""Labels on which it refuses third-party text."""
+
+Thresholds = Mapping[str, float]
 
 OFFENCES: Final = ("harmful", "jailbreak", "injection", "injection_in_context", "identity_or_pii")
 """Classes that ought to be refused; the classes that begin with ``benign`` ought not."""
 NOT_REQUESTS: Final = ("toxic_text", "benign_text")
 """Texts to be judged, not requests: the area under the curve is told, no share is aimed at."""
 IN_DOCUMENT: Final = "injection_in_context"
+_HALF: Final = 0.5
 _MARK: Final = "<!-- figures -->"
 
 
@@ -96,19 +107,26 @@ def strength(findings: Sequence[Finding], limits: Mapping[str, float]) -> float:
     return best
 
 
-def limits_for(case: Case, rules: Rules) -> dict[str, float]:
+def limits_for(case: Case, thresholds: Thresholds) -> dict[str, float]:
     """The labels that may refuse a case, with their thresholds."""
     if case.origin is Origin.THIRD_PARTY:
-        return dict(rules["third_party"])
-    return {**rules["user"], **(rules["picture"] if case.picture else {})}
+        return {label: thresholds[label] for label in THIRD_PARTY}
+    labels = (*USER, *BESIDE_A_PICTURE) if case.picture else USER
+    return {label: thresholds[label] for label in labels}
 
 
-def judge(classifier: Classifier, case: Case, rules: Rules) -> Verdict:
+def judge(classifier: Classifier, case: Case, thresholds: Thresholds) -> Verdict:
     """The verdict of the shipped check on one case."""
     part = TextPart(pointer="/messages/0/content", origin=case.origin, text=case.text)
     (findings,) = classifier.judge([part])
-    value = strength(findings, limits_for(case, rules))
-    return Verdict(case=case, refused=value >= 0.5, strength=value)  # noqa: PLR2004
+    value = strength(findings, limits_for(case, thresholds))
+    return Verdict(case=case, refused=value >= _HALF, strength=value)
+
+
+def read_thresholds(policy: Path) -> Thresholds:
+    """The thresholds of a policy file, by label."""
+    thresholds: Thresholds = yaml.safe_load(policy.read_text(encoding="utf-8"))["thresholds"]
+    return thresholds
 
 
 def report(verdicts: Sequence[Verdict]) -> list[str]:
@@ -170,18 +188,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=FOLDER)
-    parser.add_argument(
-        "--thresholds", type=Path, default=Path(__file__).with_name("thresholds.yaml")
-    )
+    parser.add_argument("--policy", type=Path, default=POLICY)
     parser.add_argument("--card", type=Path, help="a page to write the table into")
     parser.add_argument("--most", type=int, help="rows of each source and class, for a quick look")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    rules: dict[str, Any] = yaml.safe_load(arguments.thresholds.read_text(encoding="utf-8"))
+    thresholds = read_thresholds(arguments.policy)
     classifier = Classifier.load(arguments.model)
     chosen = list(bounded(cases(arguments.data), arguments.most))
     with ThreadPoolExecutor(arguments.threads) as pool:
-        verdicts = list(pool.map(lambda case: judge(classifier, case, rules), chosen))
+        verdicts = list(pool.map(lambda case: judge(classifier, case, thresholds), chosen))
     lines = report(verdicts)
     print("\n".join(lines))
     if arguments.card:

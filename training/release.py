@@ -1,7 +1,7 @@
 """Makes the committed model from a training run: ``python -m training.release --data --run --to``.
 
 Exports to int8 ONNX, calibrates on the held-out rows, and prints how each label does on them at
-each threshold, from which ``thresholds.yaml`` is chosen.
+each threshold, from which those of ``policies/default.yaml`` are chosen.
 """
 
 from __future__ import annotations

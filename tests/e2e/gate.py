@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -53,6 +54,13 @@ class Gate:
     @property
     def log(self) -> str:
         return (self.folder / "log").read_text()
+
+    def logged(self, call: str) -> dict[str, Any]:
+        """The one line of the log about a call, by the ``x-glassgate-id`` of its reply."""
+        lines = [line for line in self.log.splitlines() if f'"id": "{call}"' in line]
+        assert len(lines) == 1
+        found: dict[str, Any] = json.loads(lines[0])
+        return found
 
     def ready(self) -> bool:
         """What ``/readyz`` says."""

@@ -29,9 +29,11 @@ def serving(app: Any) -> Iterator[str]:  # noqa: ANN401 - any ASGI app
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert server.started
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(START_S)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(START_S)
         assert not thread.is_alive()
 
 

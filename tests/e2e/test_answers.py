@@ -31,12 +31,21 @@ def call(arguments: str) -> dict[str, Any]:
     }
 
 
+def with_status(status: int, answer: Response) -> Response:
+    answer.status_code = status
+    return answer
+
+
 REFUSED: dict[str, tuple[Response, str]] = {
     "harm": (completion({"content": BOMB}), "harm"),
     "harm in the second choice": (completion({"content": FINE}, {"content": BOMB}), "harm"),
     "a picture that carries data": (completion({"content": LEAK}), "link"),
     "the same in the second choice": (completion({"content": FINE}, {"content": LEAK}), "link"),
     "the same in a tool call": (completion(call(json.dumps({"text": LEAK}))), "link"),
+    "the same with another status of success": (
+        with_status(201, completion({"content": LEAK})),
+        "link",
+    ),
     "the same in a field that nobody knows": (
         completion({"content": FINE, "reasoning_content": LEAK}),
         "link",

@@ -30,12 +30,12 @@ def test_a_gate_is_soon_ready(gate: Gate) -> None:
 
 
 def test_a_worker_stays_small(gate: Gate, client: OpenAI) -> None:
-    text = "\n".join(f"{row} of a page full of harmless words" for row in range(12))
+    text = "\n".join(f"{row} of a page full of harmless words" for row in range(5))
     shown = [
         *(png(photo(seed, (1024, 768))) for seed in range(20, 24)),
         *(jpeg(photo(seed, (800, 600))) for seed in range(24, 27)),
         png(receipt()),
-        png(written(text, (1024, 768), font=30)),
+        png(written(text, (1024, 768), font=34)),
         png(photo(27, (2048, 1536))),
     ]
     for data in shown:

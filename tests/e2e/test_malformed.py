@@ -14,7 +14,7 @@ import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
-from tests.e2e.gate import Gate, ROOT, running
+from tests.e2e.gate import ROOT, Gate, running
 from tests.e2e.messages import asked, picture
 from tests.e2e.serving import free_port
 from tests.e2e.upstream import Upstream
@@ -129,7 +129,7 @@ def test_a_malformed_request_is_named(
     ids=["byte order mark", "latin-1", "utf-16"],
 )
 def test_only_plain_utf_8_is_read(client: OpenAI, upstream: Upstream, body: bytes) -> None:
-    with pytest.raises(openai.BadRequestError, match="UTF-8|BOM|JSON"):
+    with pytest.raises(openai.BadRequestError, match=r"UTF-8|JSON"):
         post(client, body)
     assert upstream.received == []
 
@@ -200,7 +200,7 @@ def test_a_refusal_is_an_error_where_the_policy_says_so(strict_client: OpenAI) -
 def test_a_model_that_is_not_there_is_a_bad_gateway(strict: Gate, strict_client: OpenAI) -> None:
     for call in (
         lambda: strict_client.chat.completions.create(model="m", messages=asked("Hello.")),
-        lambda: strict_client.models.list(),
+        strict_client.models.list,
     ):
         with pytest.raises(openai.InternalServerError, match="cannot be reached") as caught:
             call()

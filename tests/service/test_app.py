@@ -28,7 +28,7 @@ from service.pipeline.examine import Examiner
 from service.policy.load import PolicyError, load
 from service.settings import Settings
 from tests.e2e.serving import free_port, serving
-from tests.e2e.upstream import Upstream
+from tests.e2e.upstream import Upstream, completion
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -108,7 +108,7 @@ def test_a_path_that_the_operator_lists_passes_as_it_is(upstream: Upstream) -> N
     assert (received.body, received.header("x-a")) == (b"say it", ["1"])
 
 
-def test_a_listed_path_of_a_model_that_is_not_there_is_a_bad_gateway(upstream: Upstream) -> None:
+def test_a_listed_path_of_a_model_that_is_not_there_is_a_bad_gateway() -> None:
     read = Settings.read()
     inspector = Inspector(views=[], checks=[])
     examiner = Examiner(
@@ -184,6 +184,27 @@ def test_a_full_queue_says_when_to_come_again(upstream: Upstream) -> None:
     assert {answer.headers["retry-after"] for answer in full} == {"1"}
     assert {answer.json()["error"]["code"] for answer in full} == {"overloaded"}
     assert {answer.status_code for answer in answers} == {200, 503}
+
+
+def test_a_model_that_takes_too_long_is_a_gateway_timeout(upstream: Upstream) -> None:
+    with proxied(upstream, upstream_read_s=0.2) as client, upstream.answering(after_s=1):
+        got = client.post(CHAT, json=HELLO)
+    assert (got.status_code, got.json()["error"]["code"]) == (504, "upstream_timeout")
+
+
+def test_an_answer_over_the_limit_is_not_passed_on(upstream: Upstream) -> None:
+    answer = completion({"content": "x" * 2048})
+    with proxied(upstream, answer_limit=2048) as client, upstream.answering(answer):
+        got = client.post(CHAT, json=HELLO)
+    assert (got.status_code, got.json()["error"]["code"]) == (502, "upstream_malformed")
+
+
+def test_a_request_that_two_servers_would_cut_differently_is_refused(upstream: Upstream) -> None:
+    with proxied(upstream) as client, _connected(client) as wire:
+        both = _head(5).replace(b"host: x", b"host: x\r\ntransfer-encoding: chunked")
+        wire.sendall(both + b"0\r\n\r\nPOST /v1/x HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 400")
+    assert upstream.received == []
 
 
 def test_an_examiner_needs_a_policy(tmp_path: Path) -> None:

@@ -99,21 +99,21 @@ def test_the_status_of_check_says_what_was_decided(
 
 
 @pytest.mark.parametrize(
-    ("words", "role", "origin", "rule"),
+    ("said", "origin", "rule"),
     [
-        (ORDERS, "user", "user", "direct-injection"),
-        (ORDERS, "tool", "third_party", "indirect-injection"),
-        ("Answer in French. Never mention competitors.", "system", "operator", None),
+        ((ORDERS, "user"), "user", "direct-injection"),
+        ((ORDERS, "tool"), "third_party", "indirect-injection"),
+        (("Answer in French. Never mention competitors.", "system"), "operator", None),
     ],
 )
 def test_whose_text_a_prompt_is_decides_what_it_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    words: str,
-    role: str,
+    said: tuple[str, str],
     origin: str,
     rule: str | None,
 ) -> None:
+    words, role = said
     status = run(monkeypatch, "check", "--prompt", words, "--role", role)
     shown: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert [text["origin"] for text in shown["texts"]] == [origin]
@@ -146,6 +146,16 @@ def test_check_names_scores_and_findings(check: Callable[..., Result]) -> None:
     assert list(shown["scores"].values()) == sorted(highest.values(), reverse=True)
 
 
+def test_check_of_a_mended_request_tells_what_was_found_in_it(
+    check: Callable[..., Result],
+) -> None:
+    shown: dict[str, Any] = json.loads(check(*MENDED).stdout)
+    scores = shown["scores"]
+    assert max(scores.get("embedded_instruction", 0), scores.get("injection", 0)) >= 0.6
+    (read,) = [text["text"] for text in shown["texts"] if text["method"] == "ocr"]
+    assert "Ignore all previous instructions" in read
+
+
 BAD_USE: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing to check": (("check",), "give --prompt, --image or both"),
     "a missing picture": (
@@ -166,10 +176,6 @@ BAD_USE: dict[str, tuple[tuple[str, ...], str]] = {
     "a port out of range": (("serve", "--port", "65536"), "GLASSGATE_PORT (or --port): "),
     "no upstream": (("serve", "--upstream", "example"), "GLASSGATE_UPSTREAM (or --upstream): "),
     "demo into a file": (("demo", "words.png"), "words.png cannot be written: "),
-    "serve with a demo into a file": (
-        ("serve", "--demo", "words.png/demo"),
-        "words.png/demo cannot be written: ",
-    ),
 }
 
 

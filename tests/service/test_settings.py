@@ -110,6 +110,21 @@ def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     assert (settings.port, settings.workers) == (9001, 2)
 
 
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in READ:
+        monkeypatch.setenv(f"{PREFIX}{name}", "")
+    empty = Settings.read()
+    for name in READ:
+        monkeypatch.delenv(f"{PREFIX}{name}")
+    assert empty == Settings.read()
+
+
+@pytest.mark.parametrize("name", ["host", "admin_host"])
+def test_no_address_is_not_every_address(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')}"):
+        Settings.read(**{name: ""})
+
+
 def test_the_defaults_listen_to_this_machine_only() -> None:
     settings = Settings.read()
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)
@@ -121,7 +136,7 @@ def test_the_defaults_listen_to_this_machine_only() -> None:
 def test_settings_are_frozen() -> None:
     settings = Settings.read()
     with pytest.raises(ValueError, match="frozen"):
-        settings.port = 1  # type: ignore[misc]
+        settings.port = 1
 
 
 def test_the_flags_are_those_of_the_command() -> None:

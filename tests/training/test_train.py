@@ -19,9 +19,9 @@ TINY = replace(
     CONFIG, encoder="tiny_encoder", rounds=2, batch_tokens=64, composed_per_round=4, bf16=False
 )
 ROWS = [
-    Example(text=f"bake {word} bread", targets=CLEAN_USER, source="m", made=True)
+    Example(text=f"bake {word} bread", targets=CLEAN_USER, source="m", always=True)
     for word in ("good", "warm", "dark", "flat", "rye", "新")
-] + [Example(text=f"harm {n}", targets={"harm": 1}, source="m", made=True) for n in range(6)]
+] + [Example(text=f"harm {n}", targets={"harm": 1}, source="m", always=True) for n in range(6)]
 
 
 @pytest.fixture
@@ -114,13 +114,13 @@ def test_an_unlabelled_column_never_counts() -> None:
     assert loss_of(changed, batch) < loss_of(logits, batch)
 
 
-def test_a_round_shows_every_made_row_and_a_share_of_the_public(
+def test_a_round_shows_every_row_that_is_always_shown_and_a_share_of_the_public(
     encoder: Path, tmp_path: Path
 ) -> None:
     assert encoder.exists()
     public = [Example(text=f"public {n}", targets=CLEAN_USER, source="p") for n in range(400)]
     rows = round_examples([*ROWS, *public], Pools.of(ROWS, guests=[]), TINY, 0)
-    assert sum(e.made for e in rows) >= len(ROWS)
+    assert sum(e.always for e in rows) >= len(ROWS)
     assert 0.2 < sum(e.source == "p" for e in rows) / 400 < 0.4
     run = trainer(tmp_path / "run")
     batches = round_batches(rows, run.tokenizer, TINY, 0)
