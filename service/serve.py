@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -26,6 +27,7 @@ from fastapi import FastAPI
 from prometheus_client import multiprocess
 
 from service.admin.app import WorkerState, admin
+from service.policy.load import load
 from service.sandbox import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
 from service.worker import DRAIN_S, Report, work
@@ -109,14 +111,18 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
     listener.
 
     Raises:
-        StartError, SettingsError: it cannot start; the message says what and where.
+        StartError, SettingsError, PolicyError: it cannot start; the message says what and where.
     """
-    metrics = tempfile.mkdtemp(prefix="glassgate-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+    load(settings.policy)
+    folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    # A worker that is started anew decides as its siblings do, whatever became of the file.
+    in_force = folder / "policy.yaml"
     try:
-        asyncio.run(_serve(settings, started))
+        shutil.copyfile(settings.policy, in_force)
+        asyncio.run(_serve(settings.model_copy(update={"policy": in_force}), started))
     finally:
-        shutil.rmtree(metrics, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _serve(settings: Settings, started: Callable[[int, int], None]) -> None:

@@ -12,7 +12,7 @@ from service.policy.model import Decision, Edit, EditKind
 from service.providers.base import Patch, Provider
 from service.providers.strict_json import Json
 
-REMOVED: Final = "[A picture was removed here: it held content that the policy does not allow.]"
+REMOVED: Final = "[A picture was removed here.]"
 
 Box = tuple[tuple[float, float], ...]
 

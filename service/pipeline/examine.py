@@ -144,4 +144,4 @@ def _rewrite(examined: Examined, provider: Provider, examiner: Examiner, trace: 
         decision = again
     elif any(edit.kind is not EditKind.INSTRUCT for edit in again.edits):
         decision = replace(again, action=Action.REFUSE, message=again.message or UNMENDED)
-    return Examined(body=examined.body, exchange=exchange, inspection=inspection, decision=decision)
+    return replace(examined, exchange=exchange, decision=decision)

@@ -110,7 +110,7 @@ class Gate:
                 call.path, call.headers, strict_json.dump(examined.body)
             )
         trace.upstream_status = answer.status
-        if answer.status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return _reply(answer.status, answer, answer.body, trace)
         with trace.timed("guard"):
             guard = partial(examine.answer, answer, provider, examiner, trace)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.settings import DEFAULT_POLICY
 from tests.e2e.gate import COMMAND, END_S, START_S, Gate, environment, running, until
 from tests.e2e.serving import free_port, serving
 from tests.e2e.upstream import Upstream
@@ -104,6 +105,20 @@ def test_a_worker_that_is_killed_comes_back_and_is_not_missed(gate: Gate) -> Non
     assert asked(gate, 8) == [200] * 8
     assert gate.counted(REQUESTS, action="forward") == before + 16
     assert gate.counted("glassgate_workers_ready") == 2
+
+
+def test_a_worker_started_anew_decides_as_its_siblings_do(tmp_path: Path) -> None:
+    """A half-finished edit of the policy file must not wait for the next crash to take effect."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_bytes(DEFAULT_POLICY.read_bytes())
+    with running(tmp_path / "gate", "--policy", str(policy)) as gate:
+        (before,) = httpx.get(f"{gate.admin}/readyz").json()["workers"]
+        policy.write_text("rules: [")
+        os.kill(before["pid"], signal.SIGKILL)
+        until(lambda: not gate.ready(), 10, "nobody noticed that the worker was killed")
+        until(gate.ready, START_S, "the worker was not started anew")
+        (after,) = httpx.get(f"{gate.admin}/readyz").json()["workers"]
+    assert (after["policy"], after["pid"] != before["pid"]) == (before["policy"], True)
 
 
 def test_a_stop_lets_what_is_under_way_end(tmp_path: Path) -> None:

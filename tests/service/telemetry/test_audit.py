@@ -174,7 +174,8 @@ def test_what_libraries_log_holds_no_argument_and_no_message(
         ("httpx", logging.WARNING, 1),
         ("uvicorn.access", logging.INFO, 0),
         ("uvicorn.access", logging.ERROR, 0),
-        ("uvicorn.error", logging.INFO, 1),
+        ("uvicorn.error", logging.INFO, 0),
+        ("uvicorn.error", logging.WARNING, 1),
         ("service", logging.DEBUG, 1),
     ],
 )
@@ -190,7 +191,7 @@ def test_who_is_heard_at_the_lowest_level(
 def test_the_server_may_say_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     lines.configure("INFO")
     capsys.readouterr()
-    logging.getLogger("uvicorn.error").info("Started server process [%d]", 42)
+    logging.getLogger("uvicorn.error").warning("Started server process [%d]", 42)
     assert json.loads(capsys.readouterr().err)["event"] == "Started server process [42]"
 
 
