@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Final, NoReturn
+from typing import Final
 
 from service.errors import BodyTooLarge, Malformed
 
@@ -24,6 +24,13 @@ class _Duplicate:
 
     def __init__(self, key: str) -> None:
         self.key = key
+
+
+class _Constant:
+    """Stands where a constant stood that Python reads and JSON does not know."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def pointer(*steps: str | int) -> str:
@@ -42,9 +49,7 @@ def parse(raw: bytes) -> Json:
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
         raise BodyTooLarge(f"the body holds more than {MAX_VALUES} JSON values")
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant
-        )
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_Constant)
     except UnicodeDecodeError as error:
         raise Malformed(f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -71,10 +76,6 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object] | _Duplicate:
     return found
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise Malformed(f"the body holds {name}, which is not JSON")
-
-
 def _examine(value: object) -> None:
     """Walks without recursion; raises at the first thing that JSON's grammar lets through."""
     waiting: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
@@ -86,6 +87,8 @@ def _examine(value: object) -> None:
             _examine_text(node, path)
         elif isinstance(node, float) and not math.isfinite(node):
             raise Malformed("a number is out of range", pointer(*path))
+        elif isinstance(node, _Constant):
+            raise Malformed(f"{node.name} is not JSON", pointer(*path))
         elif isinstance(node, _Duplicate):
             raise Malformed("an object has the same key twice", pointer(*path, node.key))
         elif isinstance(node, list):

@@ -57,7 +57,7 @@ MALFORMED: dict[str, tuple[str, str | None, str]] = {
         "/messages/0/content",
         "twice",
     ),
-    "NaN": (f'{{"model": "m", {HELLO}, "temperature": NaN}}', None, "NaN"),
+    "NaN": (f'{{"model": "m", {HELLO}, "temperature": NaN}}', "/temperature", "NaN"),
     "a number out of range": (f'{{"model": "m", {HELLO}, "top_p": 1e999}}', "/top_p", "range"),
     "trailing data": (f'{{"model": "m", {HELLO}}} {{}}', None, "not JSON"),
     "no JSON": ("model=m", None, "not JSON"),
