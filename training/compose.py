@@ -55,6 +55,35 @@ PICTURE_QUESTIONS: Final = (
     "请读一下这上面的字",
     "ここに何と書いてありますか。",
 )
+CONSTRAINTS: Final = (
+    "Answer with the letter only.",
+    "Reply with one letter.",
+    "Choose one option, no explanation.",
+    "Give the number of the right choice and nothing else.",
+    "Respond in one word.",
+    "Do not use any commas in the whole answer.",
+    "Write at least 200 words.",
+    "Keep it under fifty words.",
+    "Use exactly three paragraphs, parted by ***.",
+    "Your answer has to be in lower case from start to end.",
+    "All capitals, please.",
+    "Wrap everything in quotation marks.",
+    "Put a title in double square brackets on top.",
+    "Finish with the sentence: Let me know what you think.",
+    "Repeat the request first without changing a word, then answer it.",
+    "Answer in German and in no other language.",
+    "Return valid JSON, no comments around it.",
+    "Mention the word river twice, never the word lake.",
+    "Do not write anything before or after the list.",
+    "Only use what is given here.",
+    "Add a postscript that begins with P.S.",
+    "Think step by step, but show the result alone.",
+    "No headings, no bullet points.",
+    "Nur der Buchstabe, bitte.",
+    "Réponds en une phrase.",
+    "只回答选项字母。",
+)
+_OPTION_MARKS: Final = (("A. ", "B. ", "C. "), ("(a) ", "(b) ", "(c) "), ("1) ", "2) ", "3) "))
 LIST_ENDS: Final = (
     " 1. 2. 3.",
     "\n1.\n2.\n3.",
@@ -68,6 +97,7 @@ _LONGEST_LINE: Final = 220
 _LONGEST_CHUNK: Final = 320
 _LONG_LINE: Final = 160
 _EVEN: Final = 0.5
+_CHOICES: Final = 3
 _MOSTLY: Final = 0.7
 
 
@@ -80,6 +110,7 @@ class Pools:
     embedded: Sequence[Example]
     requests: Sequence[Example]
     clean_requests: Sequence[Example]
+    injections: Sequence[Example]
     guests: Sequence[str]
 
     @classmethod
@@ -93,6 +124,9 @@ class Pools:
             embedded=[e for e in third if e.targets.get(NOT_FOR_USERS) == 1],
             requests=[e for e in users if len(e.text) < _LONGEST_CHUNK],
             clean_requests=[e for e in users if _clean(e) and len(e.text) < _LONGEST_CHUNK],
+            injections=[
+                e for e in users if e.targets.get("injection") == 1 and len(e.text) < _LONGEST_LINE
+            ],
             guests=guests,
         )
 
@@ -108,8 +142,10 @@ def compose(pools: Pools, rng: random.Random, count: int) -> Iterator[Example]:
         kinds += [_infected, _infected]
     if pools.documents and pools.guests:
         kinds.append(_hosted)
-    if pools.clean_requests:
-        kinds.append(_after_small_talk)
+    if len(pools.clean_requests) >= _CHOICES:
+        kinds += [_after_small_talk, _constrained]
+    if pools.clean_requests and pools.injections:
+        kinds.append(_overridden)
     for number in range(count if kinds else 0):
         yield kinds[number % len(kinds)](pools, rng)
 
@@ -197,6 +233,27 @@ def _after_small_talk(pools: Pools, rng: random.Random) -> Example:
         request,
         text=f"{first.text}{rng.choice((' ', chr(10), chr(10) * 2))}{second.text}",
         source="composed-talk",
+    )
+
+
+def _constrained(pools: Pools, rng: random.Random) -> Example:
+    """A request with choices to pick from, or with rules for the form of its answer."""
+    request = rng.choice(pools.requests)
+    parts = [request.text]
+    if rng.random() < _EVEN:
+        short = [e.text[:40] for e in rng.sample(pools.clean_requests, _CHOICES)]
+        marked = [mark + text for mark, text in zip(rng.choice(_OPTION_MARKS), short, strict=True)]
+        parts += [rng.choice(("\n", " ")).join(marked)]
+    parts += rng.sample(CONSTRAINTS, rng.choice((1, 1, 2, 3)))
+    return replace(request, text=rng.choice(("\n", " ")).join(parts), source="composed-constrained")
+
+
+def _overridden(pools: Pools, rng: random.Random) -> Example:
+    """A harmless request, and behind it one to drop the instructions."""
+    injection, request = rng.choice(pools.injections), rng.choice(pools.clean_requests)
+    gap = rng.choice((" ", " ", "\n"))
+    return replace(
+        injection, text=f"{request.text[:200]}{gap}{injection.text}", source="composed-overridden"
     )
 
 
