@@ -31,6 +31,7 @@ from benchmarks.load import LoadError, Slice, drive, message
 from benchmarks.report import (
     BEGIN,
     END,
+    ENOUGH_FOR_P99,
     Key,
     Way,
     cell,
@@ -187,10 +188,15 @@ def machine(peer: str, load: float) -> str:
     with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         named = (line.partition(":")[2] for line in lines if line.startswith("model name"))
         model = next(named, model).strip()
+    busy = (
+        " Another job used the cores during the run, so a quiet machine does better, above all "
+        "with several users and new content."
+    )
     parts = [f"{name} {version(name)}" for name in ("glassgate", "onnxruntime", "uvicorn")]
     return (
         f"**Machine.** {len(os.sched_getaffinity(0))} cores of {model}, no GPU; all servers and "
-        f"the load generator share them. System load before the run: {load:.1f}. "
+        f"the load generator share them. System load before the run: {load:.1f}."
+        f"{busy if load >= 1 else ''} "
         f"{platform.system()}, Python {platform.python_version()}, {', '.join(parts)}, {peer}."
     )
 
@@ -201,7 +207,8 @@ def how(plan: Plan) -> str:
         f"**Run.** Closed loop, {' or '.join(map(str, plan.users))} users at once, each with one "
         f"connection; {plan.rounds} rounds through all ways in random order, {plan.known} requests "
         f"of warm-up before each turn; each row at least {plan.seconds:g} seconds and {plan.least} "
-        "requests. Round brackets: what the way adds to the same percentile of the direct way."
+        "requests. Round brackets: what the way adds to the same percentile of the direct way. "
+        f"A dash: fewer than {ENOUGH_FOR_P99} answers, so no 99th percentile."
     )
 
 
