@@ -24,6 +24,7 @@ PART_VARIABLES: Final[Mapping[str, str]] = {
     "origin": "string",
     "method": "string",
     "joined": "bool",
+    "characters": "int",
 }
 THRESHOLD: Final = "threshold."
 """A threshold ``harm`` of the policy file is the variable ``threshold.harm``."""
@@ -55,6 +56,7 @@ _EMPTY: Final[Mapping[str, object]] = {
     "origin": "",
     "method": "",
     "joined": False,
+    "characters": 0,
 }
 _ERROR: Final = re.compile(
     r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<what>.*)\n(?P<shown>(?: \| .*(?:\n|$))*)"

@@ -44,6 +44,7 @@ class Facts:
             "origin": part.origin.value,
             "method": part.method or "",
             "joined": any(_kind(each) == JOINED for each in self.chain(part)),
+            "characters": len(part.text) if isinstance(part, TextPart) else 0,
         }
         return {**_NOTHING_SCORED, **scores, **self._exchange, **place}
 

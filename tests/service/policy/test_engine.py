@@ -223,3 +223,13 @@ def test_the_engine_imports_no_clock_and_no_io() -> None:
     assert ours == {
         f"service.policy.{name}" for name in ("condition", "facts", "model", "spelling")
     }
+
+
+@pytest.mark.parametrize(("characters", "holds"), [(8, True), (9, False)])
+def test_a_condition_may_weigh_a_score_by_the_length_of_its_text(
+    written: Written, characters: int, holds: bool
+) -> None:
+    assert len(JOINED.text) == 9
+    condition = f"harm > (characters > {characters} ? 0.5 : 0.95)"
+    policy = written("rules:\n" + rule("one", condition, f"on: [joined], {REFUSE}"))
+    assert bool(decide(policy, [found(JOINED, "harm", 0.9)]).rules) is holds
