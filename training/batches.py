@@ -92,10 +92,12 @@ def _window(ids: list[int], example: Example, size: int, rng: random.Random) -> 
 
 def _parts(order: Sequence[int], lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     part: list[int] = []
+    width = 0
     for index in order:
-        if part and lengths[index] * (len(part) + 1) > budget:
+        width = max(width, lengths[index])
+        if part and width * (len(part) + 1) > budget:
             yield part
-            part = []
+            part, width = [], lengths[index]
         part.append(index)
     if part:
         yield part

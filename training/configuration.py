@@ -16,6 +16,7 @@ class Config:
     seed: int
     encoder: str
     rounds: int
+    averaged_rounds: list[int]
     public_rate: float
     composed_per_round: int
     dev_composed: int

@@ -1,7 +1,7 @@
 """Makes the committed model from a training run: ``python -m training.release --data --run --to``.
 
-Exports to int8 ONNX, calibrates on the held-out rows, and prints how each label does on them at
-each threshold, from which those of ``policies/default.yaml`` are chosen.
+Averages rounds, exports to int8 ONNX, calibrates on the held-out rows, and prints how each label
+does on them at each threshold, from which those of ``policies/default.yaml`` are chosen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from training.compose import Pools, compose
 from training.configuration import Config
 from training.data import Example, load_corpus
 from training.export import build, save
-from training.train import ROWS, guests
+from training.train import ROWS, guests, weights_file
 
 HEADS: Final = 12
 EPSILON: Final = 1e-12
@@ -37,11 +37,19 @@ THRESHOLDS: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Array = NDArray[Any]
 
 
-def export(run: Path, to: Path) -> None:
-    """Writes ``model.onnx`` and ``tokenizer.json`` from the run's last checkpoint."""
+def averaged(files: Sequence[Path]) -> dict[str, Array]:
+    """The mean of several weight files of one run, by name (Izmailov et al., arXiv:1803.05407)."""
+    states = [torch.load(path, weights_only=True) for path in files]
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(dim=0).numpy()
+        for name in states[0]
+    }
+
+
+def export(run: Path, rounds: Sequence[int], to: Path) -> None:
+    """Writes ``model.onnx`` and ``tokenizer.json`` from the weights of a run's rounds."""
     to.mkdir(parents=True, exist_ok=True)
-    state = torch.load(run / "checkpoint.pt", weights_only=True)["model"]
-    weights = {name: value.float().numpy() for name, value in state.items()}
+    weights = averaged([weights_file(run, number) for number in rounds])
     layers = sum(name.endswith(".intermediate.dense.bias") for name in weights)
     save(build(weights, HEADS, layers, EPSILON), to / "model.onnx")
     shutil.copyfile(run / "model" / "tokenizer.json", to / "tokenizer.json")
@@ -110,7 +118,7 @@ def main() -> None:
     dev = load_corpus(arguments.data, arguments.rows).dev
     pools = Pools.of(dev, guests(arguments.data))
     dev = [*dev, *compose(pools, random.Random(config.seed), config.dev_composed)]
-    export(arguments.run, arguments.to)
+    export(arguments.run, config.averaged_rounds, arguments.to)
     logits = logits_of(arguments.to, dev, config.window_tokens)
     pairs = calibration(logits, dev)
     settings = json.dumps(settings_of(arguments.to, config, pairs), indent=2)

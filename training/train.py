@@ -1,7 +1,7 @@
 """Fine-tunes the encoder: ``python -m training.train --data DIR --config FILE --out DIR``.
 
-Seeded, and resumes from the last checkpoint in ``--out`` when it is started again. Leaves a
-folder that ``transformers`` loads in ``OUT/model``.
+Seeded, and resumes from the last checkpoint in ``--out`` when it is started again. Leaves the
+weights of the rounds that ``training.release`` averages.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def guests(data: Path) -> list[str]:
         for row in read_rows(data / "text" / "train.jsonl.gz")
         if row["class"] == "injection_in_context" and not row.get("near_eval")
     ]
+
+
+def weights_file(run: Path, number: int) -> Path:
+    """Where a run keeps the weights at the end of a round that is averaged."""
+    return run / f"round-{number}.pt"
 
 
 def encoder_folder(package: str) -> Path:
@@ -131,6 +136,8 @@ class Trainer:
                 if self.step % self.config.checkpoint_steps == 0:
                     self.save()
             self.round, self.step = number + 1, 0
+            if self.round in self.config.averaged_rounds:
+                torch.save(self.model.state_dict(), weights_file(self.folder, self.round))
         self.save()
 
     def _learn(self, batch: Batch, progress: float) -> None:
@@ -211,7 +218,6 @@ def main() -> None:
     print(f"{len(corpus.train)} rows to train on, {len(corpus.dev)} held out")
     trainer = prepare(corpus, config, arguments.out)
     trainer.run(corpus.train, Pools.of(corpus.train, guests(arguments.data)))
-    trainer.model.save_pretrained(arguments.out / "model")
 
 
 if __name__ == "__main__":

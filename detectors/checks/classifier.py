@@ -43,6 +43,12 @@ LEAST_SCORE: Final = 0.05
 """Scores below are not reported: no threshold stands there."""
 GROUP_TOKENS: Final = 40
 """Tokens that a group of third-party lines holds at least: about the length of one instruction."""
+LINE_TOKENS: Final = 4
+"""Tokens that a line holds at least to be judged alone too, in a text of few lines."""
+FEW_LINES: Final = 60
+"""So many lines are judged one by one as well. Measured on 48 notices of three to five lines with
+an injected one, at a threshold of 0.7: 85 % found without, 96 % with; of 178 harmless pictures'
+texts 1.1 % and 2.2 % taken for one. On longer pages it gained nothing."""
 _PLACED: Final = 0.5
 """Score from which an offence's lines are looked for."""
 _LONGEST_RUN: Final = 4
@@ -137,13 +143,15 @@ class Classifier:
         if part.origin is Origin.THIRD_PARTY:
             places = segments(part.text)
             windows += groups(tokens, places, GROUP_TOKENS, self._size) if places[1:] else []
+            if 1 < len(places) <= FEW_LINES:
+                windows += groups(tokens, places, LINE_TOKENS, self._size)
         if len(windows) > MOST_WINDOWS:
             raise DetectorError(
                 f"text too long to judge: {len(windows)} windows, at most {MOST_WINDOWS}"
             )
         judged = [_Judged(window, self._scores(window.ids)) for window in dict.fromkeys(windows)]
         runs = self._runs(tokens, places, judged) if places[1:] else []
-        return self._reported(part, judged, runs)
+        return self._reported(part, judged, runs) if judged else []
 
     def _runs(
         self, tokens: Tokens, places: Sequence[Span], judged: Sequence[_Judged]

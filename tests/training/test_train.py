@@ -5,18 +5,26 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertConfig, BertModel
 
 from training.batches import COLUMNS, collate, round_batches, round_examples
 from training.compose import Pools
 from training.configuration import Config
 from training.data import Corpus, Example
+from training.release import averaged
 from training.sources import CLEAN_USER
-from training.train import Trainer, encoder_folder, loss_of, prepare
+from training.train import Trainer, encoder_folder, loss_of, prepare, weights_file
 
 CONFIG = Config.read(Path(__file__).parents[2] / "training" / "config.yaml")
 TINY = replace(
-    CONFIG, encoder="tiny_encoder", rounds=2, batch_tokens=64, composed_per_round=4, bf16=False
+    CONFIG,
+    train_tokens=48,
+    encoder="tiny_encoder",
+    rounds=2,
+    averaged_rounds=[1, 2],
+    batch_tokens=64,
+    composed_per_round=4,
+    bf16=False,
 )
 ROWS = [
     Example(text=f"bake {word} bread", targets=CLEAN_USER, source="m", always=True)
@@ -51,7 +59,7 @@ def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         intermediate_size=32,
         max_position_embeddings=64,
     )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    BertModel(config).save_pretrained(folder)
     return folder
 
 
@@ -72,6 +80,20 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(encoder: Path, tmp_path: 
     assert resumed.round == whole.round == TINY.rounds
     ends = zip(whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in ends)
+
+
+def test_the_rounds_to_average_are_kept_and_averaged(encoder: Path, tmp_path: Path) -> None:
+    assert encoder.exists()
+    run = trainer(tmp_path / "run")
+    run.run(ROWS, Pools.of(ROWS, guests=[]))
+    files = [weights_file(tmp_path / "run", number) for number in (1, 2)]
+    first, last = (torch.load(path, weights_only=True) for path in files)
+    assert all(torch.equal(last[name], value) for name, value in run.model.state_dict().items())
+    mean = averaged(files)
+    assert all(
+        torch.allclose(torch.from_numpy(mean[name]), (first[name] + last[name]) / 2, atol=1e-6)
+        for name in first
+    )
 
 
 def test_training_parts_what_it_is_shown(encoder: Path, tmp_path: Path) -> None:
