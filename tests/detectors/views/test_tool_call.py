@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import Origin, TextPart, ToolCallPart
 from detectors.views.tool_call import ToolCall
 
@@ -26,5 +27,8 @@ def test_the_words_of_a_call_are_shown(case: str) -> None:
     assert (shown.text, shown.origin, shown.key) == (words, Origin.MODEL, "/c#tool_call")
 
 
-def test_it_knows_its_known_answer() -> None:
+def test_it_notices_when_its_known_answer_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     ToolCall().self_check()
+    monkeypatch.setattr(ToolCall, "reveal", lambda *_: ())
+    with pytest.raises(SelfCheckError):
+        ToolCall().self_check()
