@@ -47,16 +47,17 @@ def _words(arguments: str) -> Iterator[str]:
     except (ValueError, RecursionError):
         yield arguments
         return
-    yield from _strings(value)
+    yield from strings(value)
 
 
-def _strings(value: object) -> Iterator[str]:
+def strings(value: object) -> Iterator[str]:
+    """The keys and strings of a JSON value, in the order of the wire."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from strings(item)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield key
-            yield from _strings(item)
+            yield from strings(item)

@@ -7,6 +7,7 @@ from typing import Final
 
 from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import MediaError, data_uri
+from detectors.views.tool_call import strings
 from service.errors import Malformed
 from service.providers.strict_json import Json
 
@@ -73,7 +74,7 @@ def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
 
     One text part for the field; strings that carry encoded data count as not inspected.
     """
-    words = [word for word in _strings(value) if word.strip()]
+    words = [word for word in strings(value) if word.strip()]
     plain = [word for word in words if not _is_data(word)]
     if plain:
         yield TextPart(pointer=at, origin=origin, text="\n".join(plain))
@@ -84,19 +85,6 @@ def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
             kind=UNKNOWN,
             reason="encoded data in an unknown field",
         )
-
-
-def _strings(value: Json) -> Iterator[str]:
-    """Keys and strings, in the order of the wire."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)
 
 
 def _is_data(text: str) -> bool:
