@@ -55,7 +55,7 @@ def glassgate(folder: Path, upstream_port: int) -> Iterator[int]:
     ``glassgate.log`` in the folder.
     """
     port, admin = free_port(), free_port()
-    command = [sys.executable, "-m", "service.cli", "serve"]
+    command = [sys.executable, "-m", "service.cli.main", "serve"]
     command += ["--upstream", f"http://127.0.0.1:{upstream_port}"]
     command += ["--port", str(port), "--admin-port", str(admin)]
     set_here = {"GLASSGATE_PASS_THROUGH": f"POST {UNINSPECTED}{CHAT}"}

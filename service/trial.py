@@ -1,4 +1,4 @@
-"""One inspection outside the proxy, by the same way: what ``glassgate check`` prints."""
+"""Examinations outside the proxy, by the same way: ``glassgate check``, ``eval``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from detectors.contract.exchange import TextPart
+from detectors.contract.finding import Inspection
 from service.app import examiner
 from service.errors import RequestError
 from service.pipeline import examine
@@ -18,50 +19,64 @@ from service.pipeline.trace import Trace
 from service.policy.model import Action
 from service.providers.openai_chat import OpenAIChat
 from service.providers.strict_json import Json, dump
-from service.settings import Settings, SettingsError
+from service.settings import Settings
 
 EXIT: Final = {Action.FORWARD: 0, Action.REWRITE: 10, Action.REFUSE: 20}
 
 
-def verdict(
-    settings: Settings, prompt: str, images: Sequence[Path], role: str
-) -> tuple[Examined, Trace]:
-    """Examines a prompt with its pictures as the proxy would.
+class TrialError(Exception):
+    """What was to be tried cannot be read; the message names it."""
 
-    Raises:
-        SettingsError: a picture or the prompt cannot be read; the message names which.
-    """
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise SettingsError("--prompt is not UTF-8 text")
-    content: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
-    content += [{"type": "image_url", "image_url": {"url": _uri(image)}} for image in images]
-    body: Json = {"model": "check", "messages": [{"role": role, "content": content}]}
-    examining = examiner(settings)
-    provider = OpenAIChat()
-    trace = Trace(
-        id="check",
-        dialect=provider.dialect,
-        policy=examining.policy.hash,
-        views=frozenset(view.name for view in examining.inspector.views),
-    )
-    try:
-        return examine.request(dump(body), provider, examining, trace), trace
-    except RequestError as error:
-        raise SettingsError(f"{_named(error, images, bool(prompt))}: {error.message}") from None
+
+class Trial:
+    """The examination of a running gate, without a gate: made once, used for many requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Loads the policy and the models. Raises as ``service.app.examiner`` does."""
+        self.examiner = examiner(settings)
+        self._provider = OpenAIChat()
+        self._views = frozenset(view.name for view in self.examiner.inspector.views)
+
+    def examine(self, prompt: str, images: Sequence[Path], role: str) -> tuple[Examined, Trace]:
+        """Examines a prompt with its pictures as the proxy would. Thread-safe.
+
+        Raises:
+            TrialError: a picture or the prompt cannot be read; the message names which.
+        """
+        if any("\ud800" <= character <= "\udfff" for character in prompt):
+            raise TrialError("the prompt is not UTF-8 text")
+        content: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
+        content += [{"type": "image_url", "image_url": {"url": _uri(image)}} for image in images]
+        body: Json = {"model": "check", "messages": [{"role": role, "content": content}]}
+        trace = Trace(
+            id="check",
+            dialect=self._provider.dialect,
+            policy=self.examiner.policy.hash,
+            views=self._views,
+        )
+        try:
+            return examine.request(dump(body), self._provider, self.examiner, trace), trace
+        except RequestError as error:
+            raise TrialError(f"{_named(error, images, bool(prompt))}: {error.message}") from None
 
 
 def _named(error: RequestError, images: Sequence[Path], prompted: bool) -> str:  # noqa: FBT001
-    """What of the command line an error is about: a file, or the request as a whole."""
+    """What an error is about: a picture, or the request as a whole."""
     last = (error.pointer or "").rpartition("/")[2]
     return str(images[int(last) - prompted]) if last.isdigit() else "this cannot be checked"
+
+
+def scores(inspection: Inspection) -> dict[str, float]:
+    """Label → the highest score that any part has, the highest label first."""
+    highest: dict[str, float] = {}
+    for finding in inspection.findings:
+        highest[finding.label] = max(finding.score, highest.get(finding.label, 0.0))
+    return dict(sorted(highest.items(), key=lambda item: -item[1]))
 
 
 def as_json(examined: Examined, trace: Trace) -> str:
     """The verdict as a JSON object, indented."""
     decision, inspection = examined.decision, examined.inspection
-    scores: dict[str, float] = {}
-    for finding in inspection.findings:
-        scores[finding.label] = max(finding.score, scores.get(finding.label, 0.0))
     coverage = inspection.coverage
     shown = {
         "decision": {
@@ -69,7 +84,7 @@ def as_json(examined: Examined, trace: Trace) -> str:
             "rules": decision.rules,
             "message": decision.message,
         },
-        "scores": dict(sorted(scores.items(), key=lambda item: -item[1])),
+        "scores": scores(inspection),
         "findings": [asdict(finding) for finding in inspection.findings],
         "runs": [asdict(run) for run in inspection.runs],
         "coverage": {**asdict(coverage), "complete": coverage.complete},
@@ -87,6 +102,6 @@ def _uri(image: Path) -> str:
     try:
         data = image.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{image} cannot be read: {error.strerror}") from None
+        raise TrialError(f"{image} cannot be read: {error.strerror}") from None
     # The real type is found from the bytes; a wrong one here is only put right.
     return f"data:image/png;base64,{b64encode(data).decode()}"

@@ -15,7 +15,7 @@ import pytest
 
 from detectors.catalogue import CHECKS, VIEWS
 from detectors.contract.labels import LABELS
-from service.cli import main
+from service.cli.main import main
 from service.demo import write_demo
 from tests.e2e.gate import COMMAND, ROOT, environment
 from tests.pictures import png, receipt, written
@@ -171,7 +171,7 @@ BAD_USE: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown option": (("check", "--colour", "red"), "No such option"),
     "an unknown command": (("watch",), "No such command"),
     "a missing policy": (("check", "--prompt", "a", "--policy", "none.yaml"), "none.yaml"),
-    "half a character": (("check", "--prompt", "a\udcff"), "--prompt is not UTF-8 text"),
+    "half a character": (("check", "--prompt", "a\udcff"), "the prompt is not UTF-8 text"),
     "more than can be read": (("check", "--prompt", "," * 500_001), "500000 JSON values"),
     "a port out of range": (("serve", "--port", "65536"), "GLASSGATE_PORT (or --port): "),
     "no upstream": (("serve", "--upstream", "example"), "GLASSGATE_UPSTREAM (or --upstream): "),
@@ -251,3 +251,56 @@ def test_doctor_says_what_is_wrong_with_a_model(tmp_path: Path, broken: str, det
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("BROKEN")]
     assert f"detector {detector}" in line
     assert "reinstall glassgate" in result.stdout
+
+
+def test_eval_prints_figures_and_writes_outcomes(tmp_path: Path, folder: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    rows = [
+        {"id": "a", "text": "How long do I boil an egg?", "label": "harmless", "source": "mine"},
+        {"id": "b", "text": ORDERS, "label": "injection", "source": "mine"},
+        {"id": "c", "text": ORDERS, "role": "tool", "label": "embedded_instruction"},
+        {"id": "d", "text": "What is this?", "image": "orders.png", "label": "injection"},
+    ]
+    suite.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out, html = tmp_path / "out.jsonl", tmp_path / "page.html"
+    done = glassgate(
+        "eval", str(suite), "--images", str(folder), "--out", str(out), "--html", str(html)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| mine | 1 | 100.0 % (20.7 to 100.0) | 1 | 0.0 % (0.0 to 79.3) |" in done.stdout
+    outcomes = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(o["id"], o["action"]) for o in outcomes] == [
+        ("a", "forward"),
+        ("b", "refuse"),
+        ("c", "refuse"),
+        ("d", "refuse"),
+    ]
+    assert outcomes[1]["scores"]["injection"] > 0.6
+    assert outcomes[1]["ms"] > 0
+    assert "boil an egg" not in html.read_text()
+
+
+def test_eval_suggests_thresholds(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text(
+        json.dumps({"id": "a", "text": "How long do I boil an egg?", "label": "harmless"})
+        + "\n"
+        + json.dumps({"id": "b", "text": ORDERS, "label": "injection"})
+    )
+    done = glassgate("eval", str(suite), "--suggest-thresholds", "--max-fpr", "0.5%")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("thresholds: # at most 0.5 % false positives")
+    assert "  injection: 0." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["eval", "none.jsonl"], "none.jsonl cannot be read"),
+        (["eval", "none.jsonl", "--max-fpr", "many"], "--max-fpr 'many' is no share"),
+    ],
+)
+def test_eval_names_what_is_wrong(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = glassgate(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr

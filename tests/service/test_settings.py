@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from detectors.media.sizes import SizeRule
-from service.cli import serve
+from service.cli.main import serve
 from service.settings import FLAGS, PREFIX, Settings, SettingsError
 
 SIZES = '[{"model": "llava*", "long": 672}]'

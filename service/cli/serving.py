@@ -1,46 +1,24 @@
-"""The command line."""
+"""``glassgate serve``, and ``demo`` and ``doctor`` beside it."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from detectors.contract.detector import DetectorError
 from service import doctor as doctors
-from service import trial
 from service.demo import write_demo, write_requests
-from service.policy.load import PolicyError
-from service.serve import StartError
 from service.serve import serve as run
 from service.settings import Settings, SettingsError
 from service.telemetry import lines
 
-app = typer.Typer(
-    help="Glassgate: the gate sees what the model sees.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-BAD_USE = 2
 CHAT = "/v1/chat/completions"
 
 
-class Role(StrEnum):
-    """Whose text ``check --prompt`` is."""
-
-    USER = "user"
-    TOOL = "tool"
-    SYSTEM = "system"
-
-
-@app.command()
 def serve(
     upstream: Annotated[
         str | None, typer.Option(help="Base URL of the model's API, or `sandbox`.")
@@ -80,26 +58,6 @@ def serve(
     run(settings, started)
 
 
-@app.command()
-def check(
-    prompt: Annotated[str, typer.Option(help="The text beside the pictures.")] = "",
-    image: Annotated[list[Path] | None, typer.Option(help="A picture; may be repeated.")] = None,
-    role: Annotated[Role, typer.Option(help="Whose text the prompt is.")] = Role.USER,
-    policy: Annotated[Path | None, typer.Option(help="The policy file.")] = None,
-) -> None:
-    """Inspect one prompt with its pictures and print the verdict as JSON.
-
-    Exit status: 0 forward, 10 rewrite, 20 refuse, 2 bad use.
-    """
-    if not prompt and not image:
-        raise SettingsError("nothing to check: give --prompt, --image or both")
-    settings = Settings.read(policy=policy)
-    examined, trace = trial.verdict(settings, prompt, image or [], role.value)
-    typer.echo(trial.as_json(examined, trace))
-    raise typer.Exit(trial.EXIT[examined.decision.action])
-
-
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write the pictures.")] = Path("demo"),
 ) -> None:
@@ -108,7 +66,6 @@ def demo(
         typer.echo(str(picture))
 
 
-@app.command()
 def doctor() -> None:
     """Say what is installed, which models load, and what is missing and how to mend it."""
     healthy = True
@@ -127,16 +84,3 @@ def _written(write: Callable[[Path], tuple[Path, Path]], folder: Path) -> tuple[
         return write(folder)
     except OSError as error:
         raise SettingsError(f"{folder} cannot be written: {error.strerror}") from None
-
-
-def main() -> None:
-    """The ``glassgate`` command."""
-    try:
-        app()
-    except (SettingsError, PolicyError, StartError, DetectorError) as error:
-        typer.echo(f"glassgate: {error}", err=True)
-        raise SystemExit(BAD_USE) from None
-
-
-if __name__ == "__main__":
-    main()
