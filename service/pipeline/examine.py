@@ -86,8 +86,7 @@ def answer(
     """
     try:
         if answer.streamed:
-            events = provider.whole(sse.parse(answer.body))
-            body, passed = provider.assemble(events), sse.encode(events)
+            body, passed = _assembled(answer.body, provider)
         else:
             body = strict_json.parse(answer.body)
             passed = strict_json.dump(body)
@@ -104,6 +103,17 @@ def answer(
         decision = replace(decision, action=Action.REFUSE, message=decision.message or UNMENDED)
     trace.decided(decision, Stage.RESPONSE)
     return decision, passed
+
+
+def _assembled(raw: bytes, provider: Provider) -> tuple[Json, bytes]:
+    """The answer that a stream spells, and the events up to its end."""
+    assembly, events = provider.assembly(), []
+    for event in sse.parse(raw):
+        assembly.add(event)
+        events.append(event)
+        if assembly.done:
+            break
+    return assembly.answer, sse.encode(events)
 
 
 def _pin(

@@ -21,8 +21,30 @@ class Patch:
     value: Json
 
 
+class Assembly(Protocol):
+    """A streamed answer while it is put together. One stream, one thread at a time."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the dialect's end was seen; what comes after is no part of the answer."""
+        ...
+
+    @property
+    def answer(self) -> Json:
+        """What was said so far, in the form of a whole answer. Not to be changed."""
+        ...
+
+    def add(self, event: Event) -> None:
+        """Takes in the next event. Raises ``Malformed``."""
+        ...
+
+
 class Provider(Protocol):
-    """One dialect: pure functions from wire JSON to neutral data and back."""
+    """One dialect: pure functions from wire JSON to neutral data and back.
+
+    What a call's path says (a model, whether it streams) its provider knows: ``table.find`` makes
+    one for the call where the dialect needs it.
+    """
 
     dialect: str
 
@@ -34,12 +56,8 @@ class Provider(Protocol):
         """The answer in neutral form, one message a choice. Raises ``Malformed``."""
         ...
 
-    def whole(self, events: Sequence[Event]) -> Sequence[Event]:
-        """The events of an answer up to its end; what comes after is no part of it."""
-        ...
-
-    def assemble(self, events: Sequence[Event]) -> Json:
-        """The whole answer that a stream spells. Raises ``Malformed``."""
+    def assembly(self) -> Assembly:
+        """Puts together the answer that a stream spells."""
         ...
 
     def replace_image(self, path: str, data: bytes, media_type: str) -> Patch:
@@ -59,7 +77,18 @@ class Provider(Protocol):
         ...
 
     def refusal_events(self, body: Json, message: str, call: str, created: int) -> Sequence[Event]:
-        """The same, streamed."""
+        """The same, streamed from the start."""
+        ...
+
+    def ending(self, assembly: Assembly, message: str) -> Sequence[Event]:
+        """Ends a stream after an offence, in the dialect's own way.
+
+        ``assembly`` holds what the client was sent so far, and nothing else.
+        """
+        ...
+
+    def failure(self, error: GlassgateError) -> Sequence[Event]:
+        """Ends a stream that met an error."""
         ...
 
     def error(self, error: GlassgateError) -> Json:

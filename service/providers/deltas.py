@@ -4,11 +4,50 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.providers.fields import Object
-from service.providers.strict_json import Json
+from service.errors import Malformed
+from service.providers.fields import Object, as_list, as_object
+from service.providers.sse import Event
+from service.providers.strict_json import Json, parse
 
 # Sent once for an item, and again by some servers: the last one stands.
 REPLACED: Final = frozenset({"index", "type", "finish_reason"})
+DONE: Final = "[DONE]"
+
+
+class Chunks:
+    """The chunks of one answer of OpenAI's, merged by the index of their choice.
+
+    ``settings`` names the fields of a chunk that say nothing of the answer: the last value stands.
+    """
+
+    done = False
+
+    def __init__(self, settings: frozenset[str]) -> None:
+        self._settings = settings
+        self._head: Object = {}
+        self._choices: dict[int, Object] = {}
+
+    @property
+    def answer(self) -> Json:
+        choices: list[Json] = [
+            {("message" if name == "delta" else name): value for name, value in choice.items()}
+            for _, choice in sorted(self._choices.items())
+        ]
+        return {**self._head, "choices": choices}
+
+    def add(self, event: Event) -> None:
+        if event.data == DONE:
+            self.done = True
+            return
+        chunk = as_object(parse(event.data.encode()), "")
+        for name, value in chunk.items():
+            if name not in self._settings:
+                merge(self._head, {name: value})
+            elif name != "choices":
+                self._head[name] = value
+        for item in as_list(chunk.get("choices", []), "/choices"):
+            delta = as_object(item, "/choices")
+            merge(self._choices.setdefault(_index(delta), {"delta": {}}), delta)
 
 
 def merge(whole: Object, delta: Object) -> None:
@@ -37,3 +76,10 @@ def _merge_items(known: list[Json], added: list[Json]) -> None:
             known.append(item)
         else:
             merge(twin, item)
+
+
+def _index(delta: Object) -> int:
+    index = delta.get("index", 0)
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise Malformed("an integer is expected", "/choices/index")
+    return index

@@ -23,8 +23,8 @@ from detectors.contract.exchange import (
     ToolCallPart,
 )
 from service.errors import GlassgateError, Malformed
-from service.providers.base import Patch
-from service.providers.deltas import merge
+from service.providers.base import Assembly, Patch
+from service.providers.deltas import DONE, Chunks
 from service.providers.fields import (
     UNKNOWN,
     Object,
@@ -37,7 +37,7 @@ from service.providers.fields import (
     loose_text,
 )
 from service.providers.sse import Event
-from service.providers.strict_json import Json, dump, parse, pointer
+from service.providers.strict_json import Json, dump, pointer
 
 ROLES: Final = {
     "system": (Role.SYSTEM, Origin.OPERATOR),
@@ -89,7 +89,6 @@ ANSWER_SETTINGS: Final = frozenset(
 UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio", "file": "file"}
 
 MOST_CHOICES: Final = 128  # the API's own limit for ``n``
-DONE: Final = "[DONE]"
 NO_USAGE: Final = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
@@ -133,25 +132,8 @@ class OpenAIChat:
             ),
         )
 
-    def whole(self, events: Sequence[Event]) -> Sequence[Event]:
-        end = next((i for i, event in enumerate(events, 1) if event.data == DONE), len(events))
-        return events[:end]
-
-    def assemble(self, events: Sequence[Event]) -> Json:
-        whole: Object = {"choices": []}
-        choices: dict[int, Object] = {}
-        for event in events:
-            if event.data == DONE:
-                continue
-            chunk = as_object(parse(event.data.encode()), "")
-            whole["model"] = chunk.get("model", whole.get("model"))
-            for item in as_list(chunk.get("choices", []), "/choices"):
-                delta = as_object(item, "/choices")
-                merge(choices.setdefault(_index(delta), {}), delta)
-        for choice in choices.values():
-            choice["message"] = choice.pop("delta", {})
-        whole["choices"] = [choices[index] for index in sorted(choices)]
-        return whole
+    def assembly(self) -> Assembly:
+        return Chunks(ANSWER_SETTINGS)
 
     def replace_image(self, path: str, data: bytes, media_type: str) -> Patch:
         url = f"data:{media_type};base64,{b64encode(data).decode()}"
@@ -206,6 +188,30 @@ class OpenAIChat:
         if isinstance(options, dict) and options.get("include_usage") is True:
             chunks.append({**head, "choices": [], "usage": dict(NO_USAGE)})
         return [*(Event(dump(chunk).decode()) for chunk in chunks), Event(DONE)]
+
+    def ending(self, assembly: Assembly, message: str) -> Sequence[Event]:
+        said = as_object(assembly.answer, "")
+        head: Object = {
+            "id": said.get("id"),
+            "object": "chat.completion.chunk",
+            "created": said.get("created"),
+            "model": said.get("model"),
+        }
+        begun = [as_object(item, "/choices") for item in as_list(said["choices"], "/choices")]
+        unended = [each.get("index") for each in begun if each.get("finish_reason") is None]
+        chunks: list[Object] = []
+        for index in unended or [0]:
+            steps: tuple[tuple[Object, Json], ...] = (
+                ({"refusal": message}, None),
+                ({}, "content_filter"),
+            )
+            for delta, reason in steps:
+                choice: Json = {"index": index, "delta": delta, "finish_reason": reason}
+                chunks.append({**head, "choices": [choice]})
+        return [*(Event(dump(chunk).decode()) for chunk in chunks), Event(DONE)]
+
+    def failure(self, error: GlassgateError) -> Sequence[Event]:
+        return [Event(dump(self.error(error)).decode())]
 
     def error(self, error: GlassgateError) -> Json:
         return {
@@ -339,10 +345,3 @@ def _function(value: Json, at: str) -> Part:
         name=as_text(function.get("name", ""), f"{at}/name"),
         arguments="" if arguments is None else as_text(arguments, f"{at}/arguments"),
     )
-
-
-def _index(delta: Object) -> int:
-    index = delta.get("index", 0)
-    if isinstance(index, bool) or not isinstance(index, int):
-        raise Malformed("an integer is expected", "/choices/index")
-    return index

@@ -302,7 +302,7 @@ def test_an_answer_is_inspected_whole(examiner: Examiner, case: str) -> None:
     assert len(sent) == 1
     assert shown(reply)["decision"] == "refuse"
     assert json.loads(reply.body)["choices"][0]["finish_reason"] == "content_filter"
-    assert b"bad" not in reply.body
+    assert b'"bad' not in reply.body  # an id may hold the letters
 
 
 def test_a_word_split_over_chunks_is_found_and_nothing_of_it_leaves(examiner: Examiner) -> None:

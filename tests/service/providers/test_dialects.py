@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from detectors.contract.exchange import ImagePart, OpaquePart, Part, TextPart, T
 from service.errors import Malformed, Overloaded
 from service.pipeline.actions import apply
 from service.providers.base import Provider
+from service.providers.sse import Event
 from service.providers.strict_json import Json
 from service.providers.table import ENDPOINTS
 from tests.places import places, replaced
@@ -202,11 +204,34 @@ def test_a_refusal_reads_as_the_models_own_words(provider: Provider, sample: Sam
     assert set(texts) == {"I cannot."}
 
 
+def spelled(provider: Provider, events: Sequence[Event]) -> list[str]:
+    """What the parts of a streamed answer say; it must end as the dialect ends."""
+    assembly = provider.assembly()
+    for event in events:
+        assert not assembly.done
+        assembly.add(event)
+    assert assembly.done
+    return [_told(part) for part in provider.read_answer(assembly.answer).parts()]
+
+
 def test_a_streamed_refusal_spells_the_same_words(provider: Provider, sample: Sample) -> None:
     events = provider.refusal_events(sample.body, "I cannot.", "id1", 1_700_000_000)
-    whole = provider.assemble(provider.whole(events))
-    texts = [_told(part) for part in provider.read_answer(whole).parts()]
-    assert set(texts) == {"I cannot."}
+    assert set(spelled(provider, events)) == {"I cannot."}
+
+
+def test_a_stream_that_is_cut_off_ends_as_the_dialect_ends(
+    provider: Provider, sample: Sample
+) -> None:
+    begun = provider.refusal_events(sample.body, "So far. ", "id1", 1_700_000_000)[:1]
+    assembly = provider.assembly()
+    for event in begun:
+        assembly.add(event)
+    whole = spelled(provider, [*begun, *provider.ending(assembly, "No more.")])
+    assert "So far. No more." in " ".join(whole).replace("  ", " ")
+
+
+def test_an_error_in_mid_stream_tells_what_happened(provider: Provider) -> None:
+    assert "it broke off" in "".join(e.data for e in provider.failure(Overloaded("it broke off")))
 
 
 def test_errors_carry_the_message_and_the_place(provider: Provider) -> None:
