@@ -13,7 +13,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.sandbox import sandbox
+from service.sandbox.app import sandbox
 
 UNINSPECTED: Final = "/uninspected"
 WORD_S: Final = 0.005

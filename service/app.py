@@ -26,7 +26,7 @@ from service.pipeline.examine import Examiner
 from service.pipeline.handle import PASSED, Call, Gate, Reply
 from service.pipeline.pool import InspectionPool
 from service.policy.load import load
-from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH
+from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH, find
 from service.settings import Settings
 from service.telemetry import metrics
 from service.upstream import Upstream, passing
@@ -84,10 +84,9 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     @app.api_route("/{path:path}", methods=METHODS)
     async def every_path(request: Request) -> Response:
         path, query = _target(request)
-        endpoint = (request.method, path)
-        provider = ENDPOINTS.get(endpoint, FALLBACK)
+        provider = find(request.method, path)
         try:
-            if endpoint in ENDPOINTS:
+            if provider is not None:
                 body = await _body(request, settings)
                 headers = request.headers.items()
                 return _response(
@@ -95,7 +94,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                         Call(provider=provider, path=path + query, headers=headers, body=body)
                     )
                 )
-            if endpoint in passes:
+            if (request.method, path) in passes:
                 with gate.passing() as trace:
                     passed = await _pass(request, path + query, upstream, settings)
                     trace.status = trace.upstream_status = passed.status_code
@@ -105,7 +104,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                 "operator can let it pass with GLASSGATE_PASS_THROUGH"
             )
         except GlassgateError as error:
-            return _response(gate.turned_away(error, provider))
+            return _response(gate.turned_away(error, provider or FALLBACK))
 
     return app
 

@@ -28,7 +28,7 @@ from prometheus_client import multiprocess
 
 from service.admin.app import WorkerState, admin
 from service.policy.load import load
-from service.sandbox import sandbox
+from service.sandbox.app import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
 from service.worker import DRAIN_S, Report, work
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 from tokenizers import Tokenizer
 
+from detectors.checks.classifier import ANSWER_MARK
 from detectors.contract.labels import CLASSIFIER_LABELS, HARM
 from training.augment import varied
 from training.compose import Pools, compose
 from training.configuration import Config
 from training.data import Example
+from training.sources import ANSWER
 
 COLUMNS = (*CLASSIFIER_LABELS, HARM)
 
@@ -44,8 +46,9 @@ def round_batches(
 ) -> list[Batch]:
     """Batches of at most ``batch_tokens`` padded tokens, alike in length, in shuffled order."""
     rng = random.Random(f"{config.seed}-{number}-order")
+    mark = tokenizer.token_to_id(ANSWER_MARK)
     encoded = [
-        _window(encoding.ids, example, config.train_tokens, rng)
+        _marked(_window(encoding.ids, example, config.train_tokens, rng), example, mark)
         for encoding, example in zip(
             tokenizer.encode_batch([e.text for e in examples]), examples, strict=True
         )
@@ -75,6 +78,11 @@ def collate(encoded: Sequence[Sequence[int]], examples: Sequence[Example]) -> Ba
                 known[row, column] = 1
     weights = torch.tensor([e.weight for e in examples])
     return Batch(ids=ids, attention=attention, targets=targets, known=known, weights=weights)
+
+
+def _marked(ids: list[int], example: Example, mark: int) -> list[int]:
+    """A model's own words begin with a mark, since a statement is no question."""
+    return [ids[0], mark, *ids[1:]] if example.surface == ANSWER else ids
 
 
 def _window(ids: list[int], example: Example, size: int, rng: random.Random) -> list[int]:

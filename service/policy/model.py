@@ -12,7 +12,12 @@ from detectors.contract.exchange import Stage
 
 PICTURE_METHODS: Final = ("ocr",)
 JOINED: Final = "joined"
-METHODS: Final = (*PICTURE_METHODS, JOINED, "normalised", "tool_call")
+ENCODINGS: Final = (
+    *("base64", "base32", "hex", "codes", "url", "html", "escapes", "quoted_printable"),
+    *("rot13", "caesar", "reversed", "morse", "nato", "spaced", "leet", "pig_latin"),
+    *("variation_selectors", "zero_width"),
+)
+METHODS: Final = (*PICTURE_METHODS, JOINED, "normalised", *ENCODINGS, "tool_call")
 """How the views derive parts; ``ocr`` also stands for ``ocr:contrast`` and the like."""
 
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -45,6 +50,18 @@ class Refusal(StrEnum):
 
     REFUSAL = "refusal"
     ERROR = "error"
+
+
+class StreamMode(StrEnum):
+    """How a streamed answer is guarded.
+
+    ``hold``: what is released lags by a window, and was judged. ``buffer``: nothing is released
+    before the whole was judged. ``monitor``: released at once, judged alongside, cut when found.
+    """
+
+    HOLD = "hold"
+    BUFFER = "buffer"
+    MONITOR = "monitor"
 
 
 class Severity(StrEnum):
@@ -108,12 +125,25 @@ class Rule(Written):
     tags: tuple[Annotated[str, Field(pattern=TAG)], ...] = ()
 
 
+class Streaming(Written):
+    """How streamed answers are guarded.
+
+    ``window`` is how many characters are held back. What was held for ``wait_s`` seconds without
+    reaching the window is judged and released.
+    """
+
+    mode: StreamMode = StreamMode.HOLD
+    window: Annotated[int, Field(strict=True, ge=20, le=20_000)] = 200
+    wait_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+
+
 class PolicyFile(Written):
     """A whole policy file."""
 
     version: Literal[1]
     description: Annotated[str, Field(min_length=1)]
     refusal: Refusal = Refusal.REFUSAL
+    streaming: Streaming = Streaming()
     thresholds: dict[
         Annotated[str, Field(pattern=NAME)], Annotated[float, Field(strict=True, ge=0, le=1)]
     ] = Field(default_factory=dict)

@@ -16,3 +16,8 @@ PASS_THROUGH: Final = frozenset({("GET", "/v1/models")})
 
 # The envelope of errors on paths that no dialect claims.
 FALLBACK: Final[Provider] = OpenAIChat()
+
+
+def find(method: str, path: str) -> Provider | None:
+    """The dialect that an endpoint speaks, or None if no dialect claims it."""
+    return ENDPOINTS.get((method, path))

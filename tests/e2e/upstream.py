@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import Response
 
-from service.sandbox import sandbox
+from service.sandbox.app import sandbox
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

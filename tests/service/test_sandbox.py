@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from service.sandbox import answer, sandbox
+from service.sandbox.app import sandbox
+from service.sandbox.chat import answer
 from tests.e2e.messages import asked, picture
 from tests.e2e.serving import serving
 from tests.pictures import jpeg, photo, png, receipt

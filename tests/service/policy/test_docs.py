@@ -23,6 +23,7 @@ from service.policy.model import (
     Refusal,
     Rule,
     Severity,
+    StreamMode,
 )
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -61,7 +62,7 @@ def test_the_page_gives_each_variable_its_type() -> None:
     assert rows == {**EXCHANGE_VARIABLES, **PART_VARIABLES}
 
 
-@pytest.mark.parametrize("words", [Stage, Action, Mode, Severity, Refusal])
+@pytest.mark.parametrize("words", [Stage, Action, Mode, Severity, Refusal, StreamMode])
 def test_the_page_names_each_value(words: type[StrEnum]) -> None:
     text = section("The file") + section("A rule")
     assert {word.value for word in words} <= set(re.findall(r"`([^`]+)`", text))

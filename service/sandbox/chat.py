@@ -1,8 +1,4 @@
-"""A model to try the gate with: speaks Chat Completions and answers from what it was sent.
-
-It understands nothing. It says how many pictures of which size it was shown and repeats the last
-question, so that a newcomer sees what came through the gate.
-"""
+"""The sandbox model's Chat Completions."""
 
 from __future__ import annotations
 
@@ -13,38 +9,37 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from PIL import Image
 
 MODEL = "sandbox"
 
+router = APIRouter()
 
-def sandbox() -> FastAPI:
-    """The app of the sandbox model."""
-    app = FastAPI(title="Sandbox model", docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/v1/models")
-    def models() -> Response:
-        entry = {"id": MODEL, "object": "model", "created": 0, "owned_by": "glassgate"}
-        return JSONResponse({"object": "list", "data": [entry]})
+@router.get("/v1/models")
+def models() -> Response:
+    """The list of models: itself."""
+    entry = {"id": MODEL, "object": "model", "created": 0, "owned_by": "glassgate"}
+    return JSONResponse({"object": "list", "data": [entry]})
 
-    @app.post("/v1/chat/completions")
-    async def chat(request: Request) -> Response:
-        body: dict[str, Any] = await request.json()
-        if body.get("stream"):
-            return StreamingResponse(_events(body), media_type="text/event-stream")
-        head = _head(body, "chat.completion")
-        choices = [
-            {"index": index, "message": _message(body), "logprobs": None, "finish_reason": "stop"}
-            for index in range(body.get("n") or 1)
-        ]
-        if _calls(body):
-            for choice in choices:
-                choice["finish_reason"] = "tool_calls"
-        return JSONResponse({**head, "choices": choices, "usage": _usage(body)})
 
-    return app
+@router.post("/v1/chat/completions")
+async def chat(request: Request) -> Response:
+    """An answer, streamed or not."""
+    body: dict[str, Any] = await request.json()
+    if body.get("stream"):
+        return StreamingResponse(_events(body), media_type="text/event-stream")
+    head = _head(body, "chat.completion")
+    choices = [
+        {"index": index, "message": _message(body), "logprobs": None, "finish_reason": "stop"}
+        for index in range(body.get("n") or 1)
+    ]
+    if _calls(body):
+        for choice in choices:
+            choice["finish_reason"] = "tool_calls"
+    return JSONResponse({**head, "choices": choices, "usage": _usage(body)})
 
 
 def _calls(body: dict[str, Any]) -> bool:
