@@ -49,6 +49,8 @@ FEW_LINES: Final = 60
 """So many lines are judged one by one as well. Measured on 48 notices of three to five lines with
 an injected one, at a threshold of 0.7: 85 % found without, 96 % with; of 178 harmless pictures'
 texts 1.1 % and 2.2 % taken for one. On longer pages it gained nothing."""
+ANSWER_MARK: Final = "[MASK]"
+"""Token before a model's own words: what is a question from a user is there a statement."""
 _PLACED: Final = 0.5
 """Score from which an offence's lines are looked for."""
 _LONGEST_RUN: Final = 4
