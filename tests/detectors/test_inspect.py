@@ -130,7 +130,8 @@ def exchange(*messages: tuple[Part, ...], role: Role = Role.USER) -> Exchange:
 
 def inspect(*parts: Part, views: Sequence[object] = (), timeout_s: float = 5) -> Inspection:
     inspector = Inspector(views, [Words()])  # type: ignore[arg-type]
-    return inspector.inspect(exchange(*((part,) for part in parts)), timeout_s)
+    apart = exchange(*((part,) for part in parts), role=Role.TOOL)  # a user's turns are joined
+    return inspector.inspect(apart, timeout_s)
 
 
 def raising(error: Exception) -> Callable[[], None]:
@@ -218,8 +219,28 @@ def test_a_question_is_joined_with_the_words_of_its_pictures() -> None:
     joined = {p.key: p.text for p in seen.parts if isinstance(p, TextPart) and p.method == "joined"}
     assert joined["/1#joined"] == "first\nearlier"
     assert joined["/3#joined"] == "do\nand\nthis\nthat"
-    turns = [p.text for p in seen.parts if isinstance(p, TextPart) and p.method == "joined:turns"]
-    assert turns == ["do\nand\nearlier\nthis\nthat"]
+    assert said(seen, "joined:earlier") == ["do\nand\nearlier\nthis\nthat"]
+
+
+def said(seen: Inspection, method: str) -> list[str]:
+    return [p.text for p in seen.parts if isinstance(p, TextPart) and p.method == method]
+
+
+@pytest.mark.parametrize(
+    ("turns", "joined"),
+    [
+        (["one"], []),
+        (["one", "two"], ["one\ntwo"]),
+        (["one", "two", "three", "four", "five"], ["two\nthree\nfour\nfive"]),
+        (["x" * 1600, "two", "three"], ["two\nthree"]),
+        (["one", "x" * 1600], []),
+    ],
+    ids=["one turn", "two", "the last four", "a long one ends it", "the last is long"],
+)
+def test_a_users_last_turns_are_read_as_one(turns: list[str], joined: list[str]) -> None:
+    messages = [(text(turn, f"/{number}"),) for number, turn in enumerate(turns)]
+    seen = Inspector([], [Words()]).inspect(exchange(*messages), 5)
+    assert said(seen, "joined:turns") == joined
 
 
 def test_the_deadline_leaves_gaps_and_ends_in_time() -> None:
@@ -241,7 +262,8 @@ def test_views_upon_views_are_bounded_and_the_bound_is_told() -> None:
 
 def test_twins_are_judged_once_and_found_at_both_places() -> None:
     words = Words()
-    seen = Inspector([], [words]).inspect(exchange((text("bad", "/a"),), (text("bad", "/b"),)), 5)
+    told = exchange((text("bad", "/a"),), (text("bad", "/b"),), role=Role.TOOL)
+    seen = Inspector([], [words]).inspect(told, 5)
     assert words.judged.count("bad") == 1
     assert [finding.part for finding in seen.findings] == ["/a", "/b"]
 
