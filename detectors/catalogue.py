@@ -8,6 +8,7 @@ from typing import Final
 from detectors.checks.classifier import Classifier
 from detectors.checks.patterns import Patterns
 from detectors.contract.detector import Check, View
+from detectors.views.decode.view import Decode
 from detectors.views.normalise import Normalise
 from detectors.views.ocr import Ocr
 from detectors.views.tool_call import ToolCall
@@ -16,7 +17,8 @@ from detectors.views.tool_call import ToolCall
 VIEWS: Final[dict[str, Callable[[], View]]] = {
     "ocr": Ocr.load,
     "tool_call": ToolCall,
-    "normalise": Normalise,
+    "normalise": Normalise.load,
+    "decode": Decode.load,
 }
 CHECKS: Final[dict[str, Callable[[], Check]]] = {
     "classifier": Classifier.load,
