@@ -12,19 +12,23 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from detectors.contract.detector import Detector
-from detectors.contract.exchange import ImagePart, Part, TextPart
+from detectors.contract.exchange import DocumentPart, ImagePart, Part, TextPart
 from detectors.contract.finding import Finding
 
 V = TypeVar("V")
 
 
-def content_key(detector: Detector, part: TextPart | ImagePart) -> str:
+def content_key(detector: Detector, part: TextPart | ImagePart | DocumentPart) -> str:
     """A hash of all that the detector's answer depends on: its version, and the part's content."""
     content = part.text.encode(errors="surrogatepass") if isinstance(part, TextPart) else part.data
     digest = hashlib.sha256()
     for field in (detector.name, detector.version, type(part).__name__, part.origin):
         digest.update(field.encode() + b"\0")
     digest.update(content)
+    if isinstance(part, DocumentPart):
+        digest.update(b"\0" + part.media_type.encode(errors="surrogatepass"))
+    if isinstance(part, ImagePart) and part.original is not None:
+        digest.update(b"\0" + hashlib.sha256(part.original).digest())
     return digest.hexdigest()
 
 

@@ -9,13 +9,19 @@ from detectors.checks.classifier import Classifier
 from detectors.checks.patterns import Patterns
 from detectors.contract.detector import Check, View
 from detectors.views.decode.view import Decode
+from detectors.views.document.view import Document
+from detectors.views.metadata import Metadata
 from detectors.views.normalise import Normalise
 from detectors.views.ocr import Ocr
+from detectors.views.qr import Qr
 from detectors.views.tool_call import ToolCall
 
 # In the order in which they run; what one view derives, the others see.
 VIEWS: Final[dict[str, Callable[[], View]]] = {
+    "document": Document,
     "ocr": Ocr.load,
+    "qr": Qr,
+    "metadata": Metadata,
     "tool_call": ToolCall,
     "normalise": Normalise.load,
     "decode": Decode.load,

@@ -23,6 +23,7 @@ from detectors.contract.exchange import (
 )
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
 from detectors.views.join import join
+from detectors.views.metadata import UNSEEN
 
 MOST_PARTS: Final = 2048  # with the derived ones: a request may not cost without bound
 MOST_DEPTH: Final = 4  # of views upon views
@@ -127,7 +128,7 @@ class Inspector:
             sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "deadline")
             return ()
         begun = time.perf_counter()
-        key = content_key(view, part) if isinstance(part, ImagePart) else ""
+        key = content_key(view, part) if isinstance(part, ImagePart | DocumentPart) else ""
         known = self._cache.parts(key) if key else None
         if known is not None:
             derived: Sequence[Part] = [
@@ -197,7 +198,7 @@ def _read_from_pictures(sheet: _Sheet) -> dict[str, list[TextPart]]:
     pictures = {part.key for part in sheet.parts if isinstance(part, ImagePart)}
     read: dict[str, list[TextPart]] = {}
     for part in sheet.parts:
-        if isinstance(part, TextPart) and part.parent in pictures:
+        if isinstance(part, TextPart) and part.parent in pictures and part.method not in UNSEEN:
             read.setdefault(part.parent, []).append(part)
     return read
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from detectors.cache import VerdictCache
 from detectors.catalogue import CHECKS, VIEWS
@@ -22,30 +24,41 @@ from service.errors import (
     UnknownEndpoint,
     UnsupportedEncoding,
 )
+from service.fetch.client import Fetcher
+from service.fetch.rules import Rules
+from service.own_checks.load import load as own_checks
+from service.pipeline.caller import Callers
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import PASSED, Call, Gate, Reply
+from service.pipeline.handle import PASSED, Call, Gate, Ledger, Reply
 from service.pipeline.pool import InspectionPool
-from service.policy.load import load
+from service.policy.compile import compile_policy
+from service.policy.resolve import Resolved, merge
 from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH, find
 from service.settings import Settings
+from service.store.database import Database
+from service.store.retention import Retention
+from service.store.writer import Writer
 from service.telemetry import metrics
 from service.upstream import Upstream, passing
 
+CLIENT_GONE: Final = 499  # nginx's word in its log; nobody is there to read it
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def examiner(settings: Settings) -> Examiner:
+def examiner(settings: Settings, resolved: Resolved | None = None) -> Examiner:
     """Everything that an examination needs, loaded and checked against known answers.
+
+    ``resolved`` is the policy, where another process has read its files.
 
     Raises:
         PolicyError, ModelError, SelfCheckError: the message says what, where and how to mend it.
     """
-    policy = load(settings.policy)
     inspector = Inspector(
         views=[make() for make in VIEWS.values()],
-        checks=[make() for make in CHECKS.values()],
+        checks=[*(make() for make in CHECKS.values()), *own_checks(settings.checks)],
         cache=VerdictCache(settings.cache),
     )
+    policy = compile_policy(resolved or merge(settings.policy), inspector.versions())
     inspector.self_check()
     return Examiner(
         inspector=inspector,
@@ -60,22 +73,25 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     """The app that clients speak to."""
     upstream = Upstream(upstream_url, settings)
     pool = InspectionPool(settings.threads, settings.queue)
-    gate = Gate(examiner, upstream, pool)
-    passes = PASS_THROUGH | set(settings.pass_through)
-    written = examiner.policy.written.rules
-    metrics.expect(
-        dialects={*(provider.dialect for provider in ENDPOINTS.values()), PASSED},
-        rules=[rule.id for rule in written if rule.mode.value == "enforce"],
-        shadow=[rule.id for rule in written if rule.mode.value == "shadow"],
+    fetcher = _fetcher(settings)
+    ledger = Ledger(writer=_writer(settings), required=settings.audit_full == "refuse")
+    gate = Gate(examiner, upstream, pool, fetcher, ledger)
+    callers = Callers(
+        tenant_header=settings.tenant_header.lower(),
+        groups={key: group for group, keys in settings.key_groups.items() for key in keys},
     )
-    metrics.policy_in_force(examiner.policy.hash)
-    metrics.models_loaded(examiner.inspector.versions())
+    passes = PASS_THROUGH | set(settings.pass_through)
+    _expect(examiner)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await upstream.close()
+        if fetcher is not None:
+            fetcher.close()
         pool.close()
+        if ledger.writer is not None:
+            await asyncio.to_thread(ledger.writer.close)
 
     app = FastAPI(
         title="Glassgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
@@ -84,16 +100,20 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     @app.api_route("/{path:path}", methods=METHODS)
     async def every_path(request: Request) -> Response:
         path, query = _target(request)
-        provider = find(request.method, path)
+        provider = find(request.method, path, query)
         try:
             if provider is not None:
                 body = await _body(request, settings)
                 headers = request.headers.items()
-                return _response(
-                    await gate.handle(
-                        Call(provider=provider, path=path + query, headers=headers, body=body)
-                    )
+                caller = callers.of(path, headers, examiner.policy.written.headers)
+                call = Call(
+                    provider=provider,
+                    path=path + query,
+                    headers=headers,
+                    body=body,
+                    caller=caller,
                 )
+                return _response(await _unless_gone(request, gate.handle(call)))
             if (request.method, path) in passes:
                 with gate.passing() as trace:
                     passed = await _pass(request, path + query, upstream, settings)
@@ -107,6 +127,48 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
             return _response(gate.turned_away(error, provider or FALLBACK))
 
     return app
+
+
+def _expect(examiner: Examiner) -> None:
+    """Starts the series of all that may be counted."""
+    policy = examiner.policy.written
+    written = [*policy.rules, *(rule for scope in policy.select for rule in scope.rules)]
+    metrics.expect(
+        dialects={*(provider.dialect for provider in ENDPOINTS.values()), PASSED},
+        rules=[rule.id for rule in written if rule.mode.value == "enforce"],
+        shadow=[rule.id for rule in written if rule.mode.value == "shadow"],
+    )
+    metrics.policy_in_force(examiner.policy.hash)
+    metrics.models_loaded(examiner.inspector.versions())
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    """The client for linked parts, unless the operator wants none."""
+    if settings.fetch == "off":
+        return None
+    rules = Rules(
+        schemes=frozenset({"https", settings.fetch}),
+        ports=frozenset(settings.fetch_ports),
+        hosts=settings.fetch_hosts,
+        denied=settings.fetch_denied_hosts,
+        networks=settings.fetch_addresses,
+        limit=settings.fetch_limit,
+        time_s=settings.fetch_timeout_s,
+        parts=settings.fetch_parts,
+        at_once=settings.fetch_at_once,
+    )
+    return Fetcher(rules)
+
+
+def _writer(settings: Settings) -> Writer | None:
+    """The audit store's, if there is one; its thread begins here."""
+    if not settings.audit:
+        return None
+    return Writer(
+        Database(settings.audit),
+        retention=Retention(days=settings.audit_days, rows=settings.audit_rows),
+        dropped=metrics.audit_dropped,
+    )
 
 
 def _target(request: Request) -> tuple[str, str]:
@@ -139,12 +201,47 @@ async def _body(request: Request, settings: Settings) -> bytes:
     return bytes(body)
 
 
-def _response(reply: Reply) -> Response:
-    response = Response(content=reply.body, status_code=reply.status)
+async def _unless_gone(request: Request, handling: Coroutine[None, None, Reply]) -> Reply | None:
+    """The reply, or None if the client went away before there was one: then nobody works on."""
+    work = asyncio.ensure_future(handling)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return work.result() if work.done() else None
+    finally:
+        work.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Ends when the client has gone away; its body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _response(reply: Reply | None) -> Response:
+    if reply is None:
+        return Response(status_code=CLIENT_GONE)
+    if isinstance(reply.body, bytes):
+        response = Response(content=reply.body, status_code=reply.status)
+    else:
+        response = _Streamed(reply.body, status_code=reply.status)
     response.raw_headers.extend(
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers
     )
     return response
+
+
+class _Streamed(StreamingResponse):
+    """A stream that is closed however the call ends, so that the model's server is let go."""
+
+    def __init__(self, stream: AsyncGenerator[bytes, None], status_code: int) -> None:
+        super().__init__(stream, status_code=status_code)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._stream):
+            await super().__call__(scope, receive, send)
 
 
 async def _pass(request: Request, target: str, upstream: Upstream, settings: Settings) -> Response:

@@ -27,9 +27,11 @@ from fastapi import FastAPI
 from prometheus_client import multiprocess
 
 from service.admin.app import WorkerState, admin
-from service.policy.load import load
+from service.policy.compile import compile_policy
+from service.policy.resolve import Resolved, merge
 from service.sandbox.app import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
+from service.store.database import Database
 from service.worker import DRAIN_S, Report, work
 
 LOOK_S: Final = 0.1  # between two looks at the workers
@@ -54,8 +56,10 @@ class _Worker:
 class Supervisor:
     """The workers of one service. A ``Fleet`` for the admin listener."""
 
-    def __init__(self, settings: Settings, upstream_url: str, listener: socket.socket) -> None:
-        self._start = (settings, upstream_url, listener)
+    def __init__(
+        self, settings: Settings, policy: Resolved, upstream_url: str, listener: socket.socket
+    ) -> None:
+        self._start = (settings, policy.model_dump_json(), upstream_url, listener)
         self._crew = [self._spawn() for _ in range(settings.workers)]
 
     def workers(self) -> Sequence[WorkerState]:
@@ -111,21 +115,23 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
     listener.
 
     Raises:
-        StartError, SettingsError, PolicyError: it cannot start; the message says what and where.
+        StartError, SettingsError, PolicyError, StoreError: it cannot start; the message says what
+            and where.
     """
-    load(settings.policy)
+    # A worker that is started anew decides as its siblings do, whatever became of the files.
+    policy = merge(settings.policy)
+    compile_policy(policy)
+    if settings.audit:
+        Database(settings.audit).prepare()
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    # A worker that is started anew decides as its siblings do, whatever became of the file.
-    in_force = folder / "policy.yaml"
     try:
-        shutil.copyfile(settings.policy, in_force)
-        asyncio.run(_serve(settings.model_copy(update={"policy": in_force}), started))
+        asyncio.run(_serve(settings, policy, started))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(settings: Settings, started: Callable[[int, int], None]) -> None:
+async def _serve(settings: Settings, policy: Resolved, started: Callable[[int, int], None]) -> None:
     listener = _bind(settings.host, settings.port)
     operator = _bind(settings.admin_host, settings.admin_port, "admin-")
     servers: list[_Quiet] = []
@@ -134,7 +140,7 @@ async def _serve(settings: Settings, started: Callable[[int, int], None]) -> Non
         model = _bind("127.0.0.1", 0)
         upstream_url = f"http://127.0.0.1:{model.getsockname()[1]}"
         servers.append(_listen(sandbox(), model))
-    supervisor = Supervisor(settings, upstream_url, listener)
+    supervisor = Supervisor(settings, policy, upstream_url, listener)
     try:
         servers.append(_listen(admin(supervisor), operator))
         await _watch(supervisor, lambda: started(_port(listener), _port(operator)))

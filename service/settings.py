@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from detectors.media.sizes import SizeRule
 
 ROOT: Final = Path(__file__).parent.parent
 DEFAULT_POLICY: Final = ROOT / "policies" / "default.yaml"
+MOST_PORT: Final = 65535
 SANDBOX: Final = "sandbox"
 PREFIX: Final = "GLASSGATE_"
 FLAGS: Final = frozenset(
@@ -63,11 +66,58 @@ class Settings(BaseSettings):
     pass_through: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (), description="endpoints that pass uninspected: `POST /v1/audio/speech, GET /v1/files`"
     )
+    fetch: Literal["off", "https", "http"] = Field(
+        "https", description="what is fetched: nothing (`off`), `https` links, or `http` links too"
+    )
+    fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="hosts that may be fetched from: `media.example.com, *.example.org`; "
+        "none means any",
+    )
+    fetch_denied_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="hosts that may not, whatever the list above says"
+    )
+    fetch_ports: Annotated[tuple[int, ...], NoDecode] = Field(
+        (443, 80), description="ports that may be connected to"
+    )
+    fetch_addresses: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="networks that may be connected to although they are not public: "
+        "`10.1.0.0/16, fd12::/48`",
+    )
+    fetch_limit: int = Field(
+        20 * 1024 * 1024,
+        ge=1024,
+        description="bytes that the linked parts of one request may have together",
+    )
+    fetch_timeout_s: float = Field(
+        10.0, gt=0, description="seconds that a part may take, redirects and waiting included"
+    )
+    fetch_parts: int = Field(8, ge=1, description="linked parts of one request that are fetched")
+    fetch_at_once: int = Field(
+        8, ge=1, description="fetches at once in a worker; 64 more may wait before 503 is answered"
+    )
     image_sizes: Annotated[tuple[SizeRule, ...], NoDecode] = Field(
         (),
         description="sizes put before the built-in table: "
         '`[{"model": "llava*", "detail": "*", "long": 672}]`',
     )
+    checks: Path | None = Field(None, description="a file of checks of your own")
+    tenant_header: str = Field(
+        "", description="header in which the gateway before this one names the tenant"
+    )
+    key_groups: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        default_factory=dict,
+        description='groups of API keys, by the SHA-256 of each: `{"partners": ["9f86d0…"]}`',
+    )
+    audit: str = Field(
+        "", description="audit database: sqlite:///path or postgresql://…; none if empty"
+    )
+    audit_full: Literal["drop", "refuse"] = Field(
+        "drop", description="when the audit queue is full: drop records, or refuse requests"
+    )
+    audit_days: float | None = Field(None, gt=0, description="days that records are kept")
+    audit_rows: int | None = Field(None, ge=0, description="records that are kept")
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="level of the log: debug, info, warning or error"
@@ -93,9 +143,24 @@ class Settings(BaseSettings):
             return value
         return tuple(_endpoint(entry) for entry in value.split(",") if entry.strip())
 
-    @field_validator("image_sizes", mode="before")
+    @field_validator("fetch_hosts", "fetch_denied_hosts", mode="before")
     @classmethod
-    def _image_sizes(cls, value: object) -> object:
+    def _hosts(cls, value: object) -> object:
+        return tuple(map(_glob, _entries(value))) if isinstance(value, str) else value
+
+    @field_validator("fetch_ports", mode="before")
+    @classmethod
+    def _ports(cls, value: object) -> object:
+        return tuple(map(_port, _entries(value))) if isinstance(value, str) else value
+
+    @field_validator("fetch_addresses", mode="before")
+    @classmethod
+    def _addresses(cls, value: object) -> object:
+        return tuple(map(_network, _entries(value))) if isinstance(value, str) else value
+
+    @field_validator("image_sizes", "key_groups", mode="before")
+    @classmethod
+    def _written_as_json(cls, value: object) -> object:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except json.JSONDecodeError as error:
@@ -119,6 +184,31 @@ def _host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+def _entries(written: str) -> list[str]:
+    return [entry.strip() for entry in written.split(",") if entry.strip()]
+
+
+def _glob(entry: str) -> str:
+    if not re.fullmatch(r"[a-z0-9*._:-]+", entry.lower()):
+        raise ValueError(f"{entry!r} is not a host, such as media.example.com or *.example.com")
+    return entry.lower()
+
+
+def _port(entry: str) -> int:
+    if not entry.isdecimal() or not 0 < int(entry) <= MOST_PORT:
+        raise ValueError(f"{entry!r} is not a port, such as 443")
+    return int(entry)
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(entry)
+    except ValueError:
+        raise ValueError(
+            f"{entry!r} is not a network, such as 10.1.0.0/16 (no bits after the prefix)"
+        ) from None
 
 
 def _endpoint(entry: str) -> tuple[str, str]:

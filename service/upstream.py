@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -36,18 +35,46 @@ NOT_FORWARDED: Final = frozenset(
 OWN_PREFIX: Final = "x-glassgate-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the model's server said: its status, the headers that pass on, the whole body."""
+    """What the model's server says: its status, the headers that pass on, a body still to come.
 
-    status: int
-    headers: Headers
-    body: bytes
+    Whoever has it closes it.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int) -> None:
+        self._response = response
+        self._limit = limit
+        self.status = response.status_code
+        self.headers: Headers = passing(response.headers.multi_items())
 
     @property
     def streamed(self) -> bool:
         kind = dict(self.headers).get("content-type", "")
         return kind.split(";")[0].strip().lower() == "text/event-stream"
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            UpstreamUnreachable: the connection broke off.
+            UpstreamTimeout: nothing came in time.
+            UpstreamMalformed: more came than an answer may have, or it was no HTTP.
+        """
+        size = 0
+        with _mapped():
+            async for chunk in self._response.aiter_bytes():
+                size += len(chunk)
+                if size > self._limit:
+                    raise UpstreamMalformed(f"the answer has more than {self._limit} bytes")
+                yield chunk
+
+    async def whole(self) -> bytes:
+        """The whole body. Raises as ``chunks`` does."""
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def close(self) -> None:
+        """Ends the connection, unless the body was read to its end."""
+        await self._response.aclose()
 
 
 class Upstream:
@@ -69,41 +96,23 @@ class Upstream:
         )
 
     async def send(self, path: str, headers: Headers, body: bytes) -> Answer:
-        """Posts JSON and reads the whole answer.
+        """Posts JSON; what comes is the answer's head.
 
         Raises:
-            UpstreamUnreachable: no connection, or it broke off.
+            UpstreamUnreachable: no connection.
             UpstreamTimeout: nothing came in time.
-            UpstreamMalformed: more came than an answer may have, or it was no HTTP.
+            UpstreamMalformed: it was no HTTP.
         """
         own = [(name, value) for name, value in passing(headers) if name != "content-type"]
         sent = [*own, ("content-type", "application/json")]
-        async with self.open("POST", path, sent, body) as response:
-            chunks = bytearray()
-            with _mapped():
-                async for chunk in response.aiter_bytes():
-                    chunks += chunk
-                    if len(chunks) > self._limit:
-                        raise UpstreamMalformed(f"the answer has more than {self._limit} bytes")
-            return Answer(
-                status=response.status_code,
-                headers=passing(response.headers.multi_items()),
-                body=bytes(chunks),
-            )
+        return Answer(await self._begin("POST", path, sent, body), self._limit)
 
     @asynccontextmanager
     async def open(
         self, method: str, path: str, headers: Headers, body: bytes
     ) -> AsyncIterator[httpx.Response]:
         """The upstream's response, its body still to be read. Raises as ``send`` does."""
-        request = self._client.build_request(
-            method,
-            self._base + path,
-            headers=[*headers, ("accept-encoding", "identity")],
-            content=body,
-        )
-        with _mapped():
-            response = await self._client.send(request, stream=True)
+        response = await self._begin(method, path, headers, body)
         try:
             yield response
         finally:
@@ -111,6 +120,16 @@ class Upstream:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def _begin(self, method: str, path: str, headers: Headers, body: bytes) -> httpx.Response:
+        request = self._client.build_request(
+            method,
+            self._base + path,
+            headers=[*headers, ("accept-encoding", "identity")],
+            content=body,
+        )
+        with _mapped():
+            return await self._client.send(request, stream=True)
 
 
 def passing(headers: Headers) -> list[tuple[str, str]]:

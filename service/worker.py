@@ -18,7 +18,8 @@ from fastapi import FastAPI
 
 from detectors.contract.detector import DetectorError
 from service.app import examiner, proxy
-from service.policy.load import PolicyError
+from service.policy.document import PolicyError
+from service.policy.resolve import Resolved
 from service.settings import Settings
 from service.telemetry import lines
 
@@ -34,13 +35,22 @@ class Report:
     error: str = ""
 
 
-def work(settings: Settings, upstream_url: str, listener: socket.socket, tell: Connection) -> None:
-    """Serves until the supervisor says stop or is gone. Runs as a process of its own."""
+def work(
+    settings: Settings,
+    policy: str,
+    upstream_url: str,
+    listener: socket.socket,
+    tell: Connection,
+) -> None:
+    """Serves until the supervisor says stop or is gone. Runs as a process of its own.
+
+    ``policy`` is the resolved policy as JSON, so that all workers decide by the same one.
+    """
     lines.configure(settings.log_level)
     _keep_memory()
     threading.Thread(target=_end_with, args=(tell,), daemon=True).start()
     try:
-        examining = examiner(settings)
+        examining = examiner(settings, Resolved.model_validate_json(policy))
     except (DetectorError, PolicyError) as error:
         tell.send(Report(error=str(error)))
         return

@@ -52,7 +52,8 @@ class DetectorError(Exception):
     DetectorError
     ├── ModelError       a model file is missing, broken or not the one expected
     ├── SelfCheckError   a loaded detector did not give its known answer
-    └── MediaError       (detectors.media.decode) bytes that are not the picture they claim to be
+    ├── MediaError       (detectors.media.decode) bytes that are not the picture they claim to be
+    └── DocumentError    (detectors.views.document.kinds) a document that cannot be read whole
     """
 
 

@@ -78,11 +78,14 @@ class ImagePart(_Part):
     """A picture: ``data`` are its encoded bytes once pinned; before that they may be any bytes.
 
     ``detail`` is the dialect's own word for the size the model is to see (``low``, ``high``).
+    ``original`` are the bytes that came in, where pinning made others of them: evidence for the
+    views, and never sent on.
     """
 
     data: bytes = field(repr=False)
     media_type: str
     detail: str | None = None
+    original: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +105,23 @@ class ToolCallPart(_Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Where content is kept that a part only links to; ``detail`` as in ``ImagePart``."""
+
+    url: str = field(repr=False)
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpaquePart(_Part):
-    """Content that cannot be inspected; ``kind`` and ``reason`` are bounded words, no payload."""
+    """Content that cannot be inspected; ``kind`` and ``reason`` are bounded words, no payload.
+
+    Where it can be fetched, ``remote`` says from where; until it is, it stays uninspected.
+    """
 
     kind: str
     reason: str
+    remote: Remote | None = field(default=None, repr=False)
 
 
 Part = TextPart | ImagePart | DocumentPart | ToolCallPart | OpaquePart

@@ -60,7 +60,8 @@ def _pinned(part: ImagePart, model: str, sizes: Sequence[SizeRule], limits: Limi
     with _named(part):
         bound = bound_for(model, part.detail, sizes)
         picture = canonicalise(part.data, part.media_type, bound=bound, limits=limits)
-    return replace(part, data=picture.data, media_type=picture.media_type)
+    original = part.original if picture.data == part.data else part.data
+    return replace(part, data=picture.data, media_type=picture.media_type, original=original)
 
 
 @contextmanager

@@ -11,9 +11,19 @@ from service.evaluation.suite import SuiteError
 from service.policy.load import PolicyError
 from service.serve import StartError
 from service.settings import SettingsError
+from service.store.database import StoreError
 from service.trial import TrialError
 
 BAD_USE = 2
+MENDABLE = (
+    SettingsError,
+    PolicyError,
+    StartError,
+    StoreError,
+    SuiteError,
+    TrialError,
+    DetectorError,
+)
 
 app = typer.Typer(
     help="Glassgate: the gate sees what the model sees.",
@@ -32,7 +42,15 @@ def main() -> None:
     """Runs the command line; what a person can mend is one line and exit status 2."""
     try:
         app()
-    except (SettingsError, PolicyError, StartError, SuiteError, TrialError, DetectorError) as error:
+    except (
+        SettingsError,
+        PolicyError,
+        StartError,
+        StoreError,
+        SuiteError,
+        TrialError,
+        DetectorError,
+    ) as error:
         typer.echo(f"glassgate: {error}", err=True)
         raise SystemExit(BAD_USE) from None
 

@@ -28,14 +28,11 @@ def patches(
         if edit.kind is EditKind.MASK_TEXT:
             text = parts[edit.part or ""]
             boxes.setdefault(_picture(text, parts).key, []).extend(_boxes(text, edit))
+    said = [edit.text for edit in decision.edits if edit.kind is EditKind.INSTRUCT]
     return [
         *(provider.replace_with_text(parts[key or ""].pointer, REMOVED) for key in dropped),
         *(_masked(parts[key], boxes[key], provider) for key in boxes if key not in dropped),
-        *(
-            provider.instruct(body, edit.text)
-            for edit in decision.edits
-            if edit.kind is EditKind.INSTRUCT
-        ),
+        *([provider.instruct(body, "\n\n".join(said))] if said else []),
     ]
 
 

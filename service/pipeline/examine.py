@@ -19,10 +19,9 @@ from service.pipeline import actions
 from service.pipeline.trace import Trace
 from service.policy.engine import Policy
 from service.policy.model import Action, Decision, EditKind
-from service.providers import sse, strict_json
+from service.providers import strict_json
 from service.providers.base import Patch, Provider
 from service.providers.strict_json import Json
-from service.upstream import Answer
 
 UNMENDED: Final = "This could not be made safe to answer."
 
@@ -40,6 +39,9 @@ class Examiner:
     def inspect(self, exchange: Exchange) -> Inspection:
         return self.inspector.inspect(exchange, self.timeout_s)
 
+    def decide(self, exchange: Exchange, inspection: Inspection, trace: Trace) -> Decision:
+        return self.policy.decide(exchange, inspection, trace.caller, trace.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
@@ -55,7 +57,13 @@ class Examined:
 
 
 def request(raw: bytes, provider: Provider, examiner: Examiner, trace: Trace) -> Examined:
-    """Examines a request, and makes the changes that the decision asks for.
+    """Reads and examines a request of which nothing is fetched. Raises as both do."""
+    body, exchange = read(raw, provider, trace)
+    return examined_as(body, exchange, provider, examiner, trace)
+
+
+def read(raw: bytes, provider: Provider, trace: Trace) -> tuple[Json, Exchange]:
+    """A request's body, and what it says.
 
     Raises:
         Malformed, BodyTooLarge: it cannot be read; the error names the pointer.
@@ -64,11 +72,23 @@ def request(raw: bytes, provider: Provider, examiner: Examiner, trace: Trace) ->
         body = strict_json.parse(raw)
         exchange = provider.read(body)
         trace.asked(exchange)
+    return body, exchange
+
+
+def examined_as(
+    body: Json, exchange: Exchange, provider: Provider, examiner: Examiner, trace: Trace
+) -> Examined:
+    """Examines a request that was read, and makes the changes that the decision asks for.
+
+    Raises:
+        Malformed: a picture of it cannot be used; the error names the pointer.
+    """
     exchange = _pin(body, exchange, provider, examiner, trace)
     inspection = examiner.inspect(exchange)
     trace.inspection(inspection)
     with trace.timed("decide"):
-        decision = examiner.policy.decide(exchange, inspection)
+        decision = examiner.decide(exchange, inspection, trace)
+    trace.keep(exchange, inspection, decision, examiner.policy.written.headers)
     examined = Examined(body=body, exchange=exchange, inspection=inspection, decision=decision)
     if decision.action is Action.REWRITE:
         examined = _rewrite(examined, provider, examiner, trace)
@@ -77,43 +97,44 @@ def request(raw: bytes, provider: Provider, examiner: Examiner, trace: Trace) ->
 
 
 def answer(
-    answer: Answer, provider: Provider, examiner: Examiner, trace: Trace
+    raw: bytes, provider: Provider, examiner: Examiner, trace: Trace
 ) -> tuple[Decision, bytes]:
-    """Examines an answer, every choice of it; the bytes are those to pass on if it may.
+    """Examines a whole answer, every choice of it; the bytes are those to pass on if it may.
 
     Raises:
         UpstreamMalformed: it cannot be read, so it cannot be inspected.
     """
     try:
-        if answer.streamed:
-            body, passed = _assembled(answer.body, provider)
-        else:
-            body = strict_json.parse(answer.body)
-            passed = strict_json.dump(body)
+        body = strict_json.parse(raw)
         exchange = provider.read_answer(body)
     except RequestError as error:
-        place = f" ({error.pointer})" if error.pointer else ""
-        raise UpstreamMalformed(
-            f"the model's answer cannot be read, so it was not passed on: {error.message}{place}"
-        ) from None
-    inspection = examiner.inspect(exchange)
+        raise unreadable(error) from None
+    inspection, decision = judge(exchange, examiner, trace)
+    trace.keep(exchange, inspection, decision, examiner.policy.written.headers)
     trace.inspection(inspection)
-    decision = examiner.policy.decide(exchange, inspection)
+    trace.decided(decision, Stage.RESPONSE)
+    return decision, strict_json.dump(body)
+
+
+def judge(exchange: Exchange, examiner: Examiner, trace: Trace) -> tuple[Inspection, Decision]:
+    """What is found in an answer or a piece of one, and what is to be done with it.
+
+    Nothing is written into the trace. An answer cannot be rewritten: where a rule asks for that,
+    it is refused.
+    """
+    inspection = examiner.inspect(exchange)
+    decision = examiner.decide(exchange, inspection, trace)
     if decision.action is Action.REWRITE:
         decision = replace(decision, action=Action.REFUSE, message=decision.message or UNMENDED)
-    trace.decided(decision, Stage.RESPONSE)
-    return decision, passed
+    return inspection, decision
 
 
-def _assembled(raw: bytes, provider: Provider) -> tuple[Json, bytes]:
-    """The answer that a stream spells, and the events up to its end."""
-    assembly, events = provider.assembly(), []
-    for event in sse.parse(raw):
-        assembly.add(event)
-        events.append(event)
-        if assembly.done:
-            break
-    return assembly.answer, sse.encode(events)
+def unreadable(error: RequestError) -> UpstreamMalformed:
+    """The error of the model's server whose answer met this one."""
+    place = f" ({error.pointer})" if error.pointer else ""
+    return UpstreamMalformed(
+        f"the model's answer cannot be read, so it was not passed on: {error.message}{place}"
+    )
 
 
 def _pin(
@@ -149,7 +170,7 @@ def _rewrite(examined: Examined, provider: Provider, examiner: Examiner, trace: 
     exchange = _pin(examined.body, exchange, provider, examiner, trace)
     inspection = examiner.inspect(exchange)
     trace.inspection(inspection, again=True)
-    again = examiner.policy.decide(exchange, inspection)
+    again = examiner.decide(exchange, inspection, trace)
     if again.action is Action.REFUSE:
         decision = again
     elif any(edit.kind is not EditKind.INSTRUCT for edit in again.edits):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,22 +13,24 @@ from typing import Final
 
 import structlog
 
-from service.errors import ContentFiltered, GlassgateError
+from service.errors import ContentFiltered, GlassgateError, Overloaded
+from service.fetch.client import Fetcher
 from service.pipeline import examine
 from service.pipeline.examine import Examined, Examiner
-from service.pipeline.pool import InspectionPool
+from service.pipeline.pool import GRACE_S, InspectionPool
+from service.pipeline.remote import fetched
+from service.pipeline.stream import Guard, Offence
 from service.pipeline.trace import Trace
-from service.policy.model import Action, Decision, Refusal
+from service.policy.model import NOBODY, Action, Caller, Decision, Refusal
 from service.providers import sse, strict_json
 from service.providers.base import Provider
+from service.store.writer import Writer
 from service.upstream import Answer, Upstream
 
 JSON: Final = "application/json"
 # Stands for the dialect of what passes uninspected.
 PASSED: Final = "pass_through"
 EVENTS: Final = "text/event-stream; charset=utf-8"
-# A thread is asked to end at its deadline; it is given this much longer to do so.
-GRACE_S: Final = 5.0
 
 _log = structlog.get_logger("glassgate")
 
@@ -41,29 +43,61 @@ class Call:
     path: str
     headers: Sequence[tuple[str, str]]
     body: bytes
+    caller: Caller = NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the client gets."""
+    """What the client gets. A body that is a stream must be closed, however the call ends."""
 
     status: int
     headers: Sequence[tuple[str, str]]
-    body: bytes
+    body: bytes | AsyncGenerator[bytes, None]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is there."""
+        return isinstance(self.body, bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where decisions are kept, and whether requests wait until they can be."""
+
+    writer: Writer | None = None
+    required: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether requests are to be turned away."""
+        return self.required and self.writer is not None and self.writer.full
+
+
+UNKEPT: Final = Ledger()
 
 
 class Gate:
     """Handles calls: inspects, forwards what may pass, inspects the answer."""
 
-    def __init__(self, examiner: Examiner, upstream: Upstream, pool: InspectionPool) -> None:
+    def __init__(
+        self,
+        examiner: Examiner,
+        upstream: Upstream,
+        pool: InspectionPool,
+        fetcher: Fetcher | None = None,
+        ledger: Ledger = UNKEPT,
+    ) -> None:
         self.examiner = examiner
         self._upstream = upstream
         self._pool = pool
+        self._fetcher = fetcher
+        self._ledger = ledger
         self._views = frozenset(view.name for view in examiner.inspector.views)
 
     async def handle(self, call: Call) -> Reply:
-        """The reply, whatever happens; and what happened is remembered."""
-        trace = self._trace(call.provider.dialect)
+        """The reply, whatever happens; and what happened is remembered, when it is over."""
+        trace = self._trace(call.provider.dialect, call.caller)
+        reply: Reply | None = None
         try:
             reply = await self._handle(call, trace)
         except GlassgateError as error:
@@ -74,7 +108,8 @@ class Gate:
                 GlassgateError("the gate met an error of its own"), call.provider, trace
             )
         finally:
-            trace.remember()
+            if reply is None or reply.whole:
+                trace.remember()
         return reply
 
     def turned_away(self, error: GlassgateError, provider: Provider) -> Reply:
@@ -91,18 +126,28 @@ class Gate:
         yield trace
         trace.remember()
 
-    def _trace(self, dialect: str) -> Trace:
+    def _trace(self, dialect: str, caller: Caller = NOBODY) -> Trace:
         return Trace(
             id=secrets.token_hex(12),
             dialect=dialect,
             policy=self.examiner.policy.hash,
             views=self._views,
+            caller=caller,
+            store=self._ledger.writer,
         )
 
     async def _handle(self, call: Call, trace: Trace) -> Reply:
+        if self._ledger.full:
+            raise Overloaded("the audit store takes no records, so no request is handled")
         examiner, provider = self.examiner, call.provider
-        work = partial(examine.request, call.body, provider, examiner, trace)
-        examined = await self._pool.run(work, examiner.timeout_s + GRACE_S)
+        limit_s = examiner.timeout_s + GRACE_S
+        read = partial(examine.read, call.body, provider, trace)
+        body, exchange = await self._pool.run(read, limit_s)
+        if self._fetcher is not None:
+            with trace.timed("pin"):
+                exchange = await fetched(exchange, body, provider, self._fetcher)
+        work = partial(examine.examined_as, body, exchange, provider, examiner, trace)
+        examined = await self._pool.run(work, limit_s, admitted=True)
         if examined.decision.action is Action.REFUSE:
             return _refused(examined, examined.decision, provider, trace)
         with trace.timed("send"):
@@ -110,16 +155,47 @@ class Gate:
                 call.path, call.headers, strict_json.dump(examined.body)
             )
         trace.upstream_status = answer.status
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return _reply(answer.status, answer, answer.body, trace)
+        reply: Reply | None = None
+        try:
+            reply = await self._answered(answer, examined, provider, trace)
+        finally:
+            if reply is None or reply.whole:
+                await answer.close()
+        return reply
+
+    async def _answered(
+        self, answer: Answer, examined: Examined, provider: Provider, trace: Trace
+    ) -> Reply:
+        if answer.streamed and _succeeded(answer):
+            return await self._guarded(answer, examined, provider, trace)
+        examiner = self.examiner
+        with trace.timed("send"):
+            raw = await answer.whole()
+        if not _succeeded(answer):
+            return _reply(answer, raw, trace)
         with trace.timed("guard"):
-            guard = partial(examine.answer, answer, provider, examiner, trace)
+            guard = partial(examine.answer, raw, provider, examiner, trace)
             decision, body = await self._pool.run(
                 guard, examiner.timeout_s + GRACE_S, admitted=True
             )
         if decision.action is Action.REFUSE:
             return _refused(examined, decision, provider, trace)
-        return _reply(answer.status, answer, body, trace)
+        return _reply(answer, body, trace)
+
+    async def _guarded(
+        self, answer: Answer, examined: Examined, provider: Provider, trace: Trace
+    ) -> Reply:
+        """A reply that goes on while the answer comes, once something of it may be shown."""
+        stream = Guard(answer, provider, self.examiner, self._pool, trace).run()
+        try:
+            await anext(stream)
+        except Offence as offence:
+            return _refused(examined, offence.decision, provider, trace)
+        return _reply(answer, stream, trace)
+
+
+def _succeeded(answer: Answer) -> bool:
+    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def receipt(trace: Trace) -> list[tuple[str, str]]:
@@ -131,27 +207,35 @@ def receipt(trace: Trace) -> list[tuple[str, str]]:
     ]
 
 
-def _reply(status: int, answer: Answer, body: bytes, trace: Trace) -> Reply:
-    trace.status = status
-    return Reply(status=status, headers=[*answer.headers, *receipt(trace)], body=body)
+def _reply(answer: Answer, body: bytes | AsyncGenerator[bytes, None], trace: Trace) -> Reply:
+    trace.status = answer.status
+    return Reply(status=answer.status, headers=[*answer.headers, *receipt(trace)], body=body)
 
 
 def _refused(examined: Examined, decision: Decision, provider: Provider, trace: Trace) -> Reply:
     """The refusal that the policy asks for: the dialect's own, or an error."""
+    trace.status, kind, body = _said(examined, decision, provider, trace.id)
+    headers = [("content-type", kind), *receipt(trace)]
+    return Reply(status=trace.status, headers=headers, body=body)
+
+
+def _said(
+    examined: Examined, decision: Decision, provider: Provider, call: str
+) -> tuple[int, str, bytes]:
+    """Status, content type and body of a refusal."""
     if decision.refusal is Refusal.ERROR:
-        error = ContentFiltered(decision.message)
-        trace.status = error.status
-        body = strict_json.dump(provider.error(error))
-        return Reply(
-            status=error.status, headers=[("content-type", JSON), *receipt(trace)], body=body
-        )
-    trace.status = HTTPStatus.OK
-    said = (examined.body, decision.message, trace.id, int(time.time()))
-    if examined.exchange.stream:
-        kind, body = EVENTS, sse.encode(provider.refusal_events(*said))
-    else:
-        kind, body = JSON, strict_json.dump(provider.refusal(*said))
-    return Reply(status=HTTPStatus.OK, headers=[("content-type", kind), *receipt(trace)], body=body)
+        return _filtered(ContentFiltered(decision.message), provider)
+    said = (examined.body, decision.message, call, int(time.time()))
+    try:
+        if examined.exchange.stream:
+            return HTTPStatus.OK, EVENTS, sse.encode(provider.refusal_events(*said))
+        return HTTPStatus.OK, JSON, strict_json.dump(provider.refusal(*said))
+    except ContentFiltered as error:
+        return _filtered(error, provider)
+
+
+def _filtered(error: ContentFiltered, provider: Provider) -> tuple[int, str, bytes]:
+    return error.status, JSON, strict_json.dump(provider.error(error))
 
 
 def _failed(error: GlassgateError, provider: Provider, trace: Trace) -> Reply:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from service.errors import Overloaded
 from service.telemetry import metrics
+
+# A thread is asked to end at its deadline; it is given this much longer to do so.
+GRACE_S: Final = 5.0
 
 T = TypeVar("T")
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from detectors.contract.exchange import Exchange, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
-from service.policy.model import Action, Decision
+from service.policy.model import NOBODY, Action, Caller, Decision
+from service.store.record import Record as Kept
+from service.store.record import recorded
+from service.store.writer import Writer
 from service.telemetry import audit, metrics
 from service.telemetry.audit import Record, Seen
 
@@ -23,6 +26,8 @@ class Trace:
     dialect: str
     policy: str
     views: frozenset[str]
+    caller: Caller = NOBODY
+    store: Writer | None = None
     begun: float = field(default_factory=time.perf_counter)
     model: str = ""
     stream: bool = False
@@ -35,8 +40,9 @@ class Trace:
     inspected: int = 0
     gaps: list[Gap] = field(default_factory=list)
     highest: dict[tuple[str, str], float] = field(default_factory=dict)
-    shadow: list[str] = field(default_factory=list)
+    shadow: tuple[str, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
+    records: list[Kept] = field(default_factory=list)
 
     @property
     def action(self) -> str:
@@ -56,7 +62,11 @@ class Trace:
         try:
             yield
         finally:
-            self._add(verb, (time.perf_counter() - begun) * 1000)
+            self.spent(verb, (time.perf_counter() - begun) * 1000)
+
+    def spent(self, verb: str, ms: float) -> None:
+        """Adds to the verb's milliseconds."""
+        self.ms[verb] = self.ms.get(verb, 0.0) + ms
 
     def asked(self, exchange: Exchange) -> None:
         self.model = exchange.model
@@ -72,29 +82,60 @@ class Trace:
         for finding in inspection.findings:
             self._note(finding, origins[finding.part])
         for run in inspection.runs:
-            self._add("reveal" if run.detector in self.views else "judge", run.ms)
+            self.spent("reveal" if run.detector in self.views else "judge", run.ms)
 
     def decided(self, decision: Decision, stage: Stage) -> None:
         """Notes a decision. A rewritten request stays one, whatever its answer was."""
-        self.shadow.extend(decision.shadow)
+        self.shadow = _distinct((*self.shadow, *decision.shadow))
         before = self.decision
-        if before is None or decision.action.strictness > before.action.strictness:
+        if before is None:
             self.decision, self.stage = decision, stage
-            if before is not None:
-                self.decision = replace(decision, rules=(*before.rules, *decision.rules))
+            return
+        if decision.action.strictness > before.action.strictness:
+            self.decision, self.stage = decision, stage
         else:
-            self.decision = replace(before, rules=(*before.rules, *decision.rules))
+            self.decision = before
+        rules = _distinct((*before.rules, *decision.rules))
+        self.decision = replace(self.decision, rules=rules)
+
+    def keep(
+        self,
+        exchange: Exchange,
+        inspection: Inspection,
+        decision: Decision,
+        headers: Collection[str],
+    ) -> None:
+        """Takes down for the audit store what was decided on what; ``headers`` the policy names."""
+        if self.store is not None:
+            self.records.append(
+                recorded(
+                    exchange,
+                    inspection,
+                    decision,
+                    id=self.id,
+                    at=time.time(),
+                    caller=self.caller,
+                    headers=headers,
+                )
+            )
 
     def failed(self, error: GlassgateError) -> None:
         self.error = error.code
         self.status = error.status
 
+    def broke(self, error: GlassgateError) -> None:
+        """Notes an error that ended an answer on its way: the client has its status already."""
+        self.error = error.code
+
     def remember(self) -> None:
-        """One line in the log, and one step of each counter."""
+        """One line in the log, one step of each counter, and what the audit store keeps."""
         self.ms["total"] = (time.perf_counter() - self.begun) * 1000
         record = self._record()
         audit.record(record)
         metrics.observe(record)
+        if self.store is not None:
+            for kept in self.records:
+                self.store.offer(kept)
 
     def _record(self) -> Record:
         return Record(
@@ -106,8 +147,8 @@ class Trace:
             stage=self.stage.value,
             status=int(self.status),
             error=self.error,
-            rules=_distinct(self.decision.rules if self.decision else ()),
-            shadow=_distinct(self.shadow),
+            rules=self.decision.rules if self.decision else (),
+            shadow=self.shadow,
             findings=tuple(
                 Seen(label=label, origin=origin, score=score)
                 for (label, origin), score in sorted(self.highest.items())
@@ -115,7 +156,7 @@ class Trace:
             seen=self.seen,
             inspected=self.inspected,
             gaps=tuple((gap.kind, gap.reason) for gap in self.gaps),
-            ms={verb: round(ms, 3) for verb, ms in self.ms.items()},
+            ms={verb: round(ms, 3) for verb, ms in list(self.ms.items())},
             upstream_status=self.upstream_status,
             policy=self.policy,
         )
@@ -123,9 +164,6 @@ class Trace:
     def _note(self, finding: Finding, origin: str) -> None:
         place = (finding.label, origin)
         self.highest[place] = max(finding.score, self.highest.get(place, 0.0))
-
-    def _add(self, verb: str, ms: float) -> None:
-        self.ms[verb] = self.ms.get(verb, 0.0) + ms
 
 
 def _distinct(rules: Sequence[str]) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.policy.model import KEBAB, NAME, TAG
-from service.policy.spelling import nearest
+from service.policy.wording import REFERENCE, Names, in_words, own
+
+__all__ = ["REFERENCE", "Document", "PolicyError", "Problem"]
 
 MOST_BYTES: Final = 1 << 20
 DEEPEST: Final = 20
-REFERENCE: Final = "the fields are described in docs/policies.md"
 
 Loc = Sequence[int | str]
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,11 +51,15 @@ class Problem:
         return "\n".join(lines)
 
 
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return str(problem.path), problem.line, problem.column
+
+
 class PolicyError(Exception):
     """A file of policy or of its cases is wrong; all that is wrong with it is listed at once."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column)))
+        self.problems = tuple(sorted(problems, key=_place))
         super().__init__("\n".join(str(each) for each in self.problems))
 
 
@@ -94,7 +98,10 @@ class Document:
             self._data = _Loader("").construct_document(root)
         except yaml.MarkedYAMLError as error:
             what = f"not YAML: {error.problem or error.context or 'syntax error'}"
-            fix = "quote a text that holds `: ` or ` #`; check the indentation here and above"
+            fix = (
+                "quote a text that holds `: ` or ` #`, or begins with a sign such as `!` or `*`; "
+                "check the indentation here and above"
+            )
             raise PolicyError([_at(path, error.problem_mark, what, fix)]) from error
         except yaml.reader.ReaderError as error:
             before = text[: error.position].split("\n")
@@ -107,8 +114,8 @@ class Document:
         try:
             return model.model_validate(self._data)
         except ValidationError as error:
-            fields = _field_names(model)
-            raise PolicyError([self._wrong(each, fields) for each in _own(error)]) from error
+            names = Names(model)
+            raise PolicyError([self._wrong(each, names) for each in own(error)]) from error
 
     def problem(self, loc: Loc, what: str, fix: str) -> Problem:
         """A problem with the value that ``loc`` leads to."""
@@ -143,7 +150,7 @@ class Document:
         for step in loc:
             if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
                 key, node = None, node.value[step]
-                name = _item_id(node) if len(names) == 1 else None
+                name = _item_id(node)
                 names[-1:] = (
                     [f"{names[-1].removesuffix('s')} {name}" if name else f"{names[-1]}[{step}]"]
                     if names
@@ -156,14 +163,35 @@ class Document:
                     names.append(str(step))
         return key, node, ", ".join(names)
 
-    def _wrong(self, error: ErrorDetails, fields: Sequence[str]) -> Problem:
+    def has(self, field: str) -> bool:
+        """Whether the file writes this field."""
+        return isinstance(self._data, dict) and field in self._data
+
+    def texts(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
+        """Every value that is one text, number or word, as it is written, and the way there."""
+        return _scalars(self._root, ())
+
+    def _wrong(self, error: ErrorDetails, known: Names) -> Problem:
         key, node, names = self._find(error["loc"])
-        what, fix = _in_words(error, fields)
+        what, fix = in_words(error, known)
         at_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
         if error["type"] == "extra_forbidden":
             names = self._find(error["loc"][:-1])[2]
         mark = (key if at_key and key is not None else node).start_mark
         return _at(self.path, mark, _said(names, what), fix)
+
+
+def _scalars(
+    node: yaml.Node, loc: tuple[int | str, ...]
+) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    if isinstance(node, yaml.ScalarNode):
+        yield loc, node.value
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _scalars(value, (*loc, key.value))
+    else:
+        for index, item in enumerate(node.value):
+            yield from _scalars(item, (*loc, index))
 
 
 def _at(path: Path, mark: _Mark | None, what: str, fix: str) -> Problem:
@@ -188,7 +216,7 @@ def _text(path: Path) -> str:
         if len(raw) > MOST_BYTES:
             what, fix = f"larger than {MOST_BYTES} bytes", "split it, or take out what is unused"
             raise PolicyError([_at(path, None, what, fix)])
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise PolicyError([_at(path, None, what, "check the path and its rights")]) from error
@@ -229,61 +257,3 @@ def _duplicates(path: Path, node: yaml.Node) -> Iterator[Problem]:
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _duplicates(path, item)
-
-
-def _own(error: ValidationError) -> list[ErrorDetails]:
-    """The errors, without the lists that pydantic calls too short because an item is wrong."""
-    errors = error.errors()
-    inside = {each["loc"][:end] for each in errors for end in range(len(each["loc"]))}
-    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in inside]
-
-
-def _field_names(model: type[BaseModel]) -> tuple[str, ...]:
-    schema = model.model_json_schema()
-    tables = [schema, *schema.get("$defs", {}).values()]
-    return tuple({name: None for table in tables for name in table.get("properties", {})})
-
-
-_PLAIN: Final = {
-    "string_type": ("must be text", "put it in quotes"),
-    "tuple_type": ("must be a list", "write it in brackets, as in `[a, b]`, or with dashes"),
-    "dict_type": ("must be a table of fields", "write lines of `name: value` under it"),
-    "model_type": ("must be a table of fields", "write lines of `name: value` under it"),
-    "union_tag_not_found": ("`kind` is missing", "name the edit, as in `kind: mask_text`"),
-    "float_type": ("must be a number", "write a number, as in `0.5`"),
-    "greater_than_equal": ("must be between 0 and 1", "write a number from 0 to 1"),
-    "less_than_equal": ("must be between 0 and 1", "write a number from 0 to 1"),
-    "too_short": ("must not be empty", "write at least one, or take the field out"),
-    "string_too_short": ("must not be empty", "write something, or take the field out"),
-}
-_NAMING: Final = {
-    KEBAB: "use lower-case words joined by hyphens, as in `no-names`",
-    NAME: "use lower-case letters, digits and underscores, as in `harm_in_pictures`",
-    TAG: "use letters, digits and . : _ - without spaces, as in `LLM01:2025`",
-}
-"""How the names of ``service.policy.model`` are written, by pattern."""
-
-
-def _in_words(error: ErrorDetails, fields: Sequence[str]) -> tuple[str, str]:
-    """What is wrong, and the fix, in the words of someone who writes YAML."""
-    kind, given, context = error["type"], error["input"], error.get("ctx", {})
-    name = str(error["loc"][-1]) if error["loc"] else ""
-    match kind:
-        case "missing":
-            said = f"`{name}` is missing", f"add a line `{name}: …`; {REFERENCE}"
-        case "extra_forbidden":
-            others = [field for field in fields if field != name]
-            said = f"`{name}` is not a field here", nearest(name, others, REFERENCE)
-        case "literal_error" | "enum" | "union_tag_invalid":
-            given = context.get("tag", given)
-            expected = str(context.get("expected", context.get("expected_tags", "")))
-            fix = nearest(str(given), re.findall(r"'([^']*)'", expected), f"write {expected}")
-            said = f"`{given}` is not {expected}", fix
-        case "string_pattern_mismatch":
-            said = (
-                f"`{given}` is not written as a name",
-                _NAMING.get(str(context["pattern"]), REFERENCE),
-            )
-        case _:
-            said = _PLAIN.get(kind, (error["msg"][:1].lower() + error["msg"][1:], REFERENCE))
-    return said

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
 
-from detectors.contract.exchange import Exchange, Part
+from detectors.contract.exchange import Exchange, Part, Stage
 from detectors.contract.finding import Finding, Inspection
 from detectors.contract.labels import LABELS
 from service.policy.condition import Condition, Language, Values
-from service.policy.facts import Facts, score
+from service.policy.facts import Asked, Facts, score
+from service.policy.fields import ENGLISH
 from service.policy.model import (
+    NOBODY,
     Action,
+    Caller,
     Decision,
     DropImage,
     Edit,
@@ -25,6 +29,8 @@ from service.policy.model import (
     Reason,
     Rule,
 )
+from service.policy.tongue import language_of
+from service.policy.variant import Variant
 
 REFUSED: Final = "This request cannot be passed on: it holds something that cannot be taken out."
 """Said where a rewrite cannot be made and its rule has no message of its own."""
@@ -41,30 +47,48 @@ class _Match:
 
 
 class Policy:
-    """A policy in force: its compiled rules, and ``hash``, which names its content."""
+    """A policy in force: its compiled rules, and ``hash``, which names its content.
 
-    def __init__(
-        self, written: PolicyFile, conditions: Sequence[Condition], language: Language, digest: str
-    ) -> None:
-        """Made by ``service.policy.load.load``; ``conditions`` are those of the rules, in order."""
+    ``written`` is the resolved policy: what all its files say together.
+    """
+
+    def __init__(self, written: PolicyFile, variants: Sequence[Variant], digest: str) -> None:
+        """Made by ``service.policy.load.load``; ``variants`` are the policy's, then its scopes'."""
         self.written = written
         self.hash = digest
-        self._language = language
-        self._rules = tuple(zip(written.rules, conditions, strict=True))
+        self._base, *self._scopes = variants
 
-    def decide(self, exchange: Exchange, inspection: Inspection) -> Decision:
-        """What is to be done with the exchange, given what its inspection found."""
-        trial = _Trial(Facts(exchange, inspection), self._language)
-        found = (
-            trial.match(rule, condition)
-            for rule, condition in self._rules
-            if rule.stage is exchange.stage
+    def decide(
+        self,
+        exchange: Exchange,
+        inspection: Inspection,
+        caller: Caller = NOBODY,
+        request: str = "",
+    ) -> Decision:
+        """What is to be done with the exchange, given what its inspection found.
+
+        ``request`` is the request's id, by which rules with a ``sample`` choose it; without one,
+        every rule is held against it.
+        """
+        written = self.written
+        scopes = (each for each in self._scopes if each.matches(caller, exchange.model))
+        variant = next(scopes, self._base)
+        asked = Asked(
+            headers=written.headers,
+            fail_open=written.fail_open,
+            origin_scores=variant.language.origin_scores,
         )
-        matches = [match for match in found if match is not None]
+        facts = Facts(exchange, inspection, caller, asked)
+        trial = _Trial(facts, variant.language)
+        matches = [
+            match
+            for match in trial.matches(variant, exchange.stage)
+            if sampled(match.rule, request)
+        ]
         acting = [match for match in matches if match.rule.mode is Mode.ENFORCE]
         strictest = max(acting, key=attrgetter("action.strictness"), default=None)
         action = Action.FORWARD if strictest is None else strictest.action
-        message = None if strictest is None else strictest.rule.message
+        message = "" if strictest is None else _said(strictest.rule, exchange)
         edits = (edit for match in acting for edit in match.edits)
         return Decision(
             action=action,
@@ -72,10 +96,34 @@ class Policy:
             rules=tuple(each.rule.id for each in acting),
             shadow=tuple(each.rule.id for each in matches if each.rule.mode is Mode.SHADOW),
             edits=trial.merged(edits) if action is Action.REWRITE else (),
-            message=message or (REFUSED if action is Action.REFUSE else ""),
-            refusal=self.written.refusal,
+            message=self._signed(message or (REFUSED if action is Action.REFUSE else "")),
+            refusal=written.refusal,
             reasons=tuple(reason for match in matches for reason in match.reasons),
+            scope=variant.name,
+            opened=facts.opened,
         )
+
+    def _signed(self, message: str) -> str:
+        """The message, and under it whom to ask."""
+        contact = self.written.contact
+        return f"{message}\n\n{contact}" if message and contact else message
+
+
+def sampled(rule: Rule, request: str) -> bool:
+    """Whether the rule is held against this request: by a hash of both names, for ever the same."""
+    if rule.sample >= 1.0 or not request:
+        return True
+    drawn = hashlib.sha256(f"{rule.id}\0{request}".encode()).digest()[:8]
+    return int.from_bytes(drawn, "big") < rule.sample * 2**64
+
+
+def _said(rule: Rule, exchange: Exchange) -> str:
+    """The rule's message, in the language of the exchange if it is written in that."""
+    message = rule.message
+    if isinstance(message, dict):
+        texts = {str(name): text for name, text in message.items()}
+        return texts.get(language_of(exchange), texts[ENGLISH])
+    return message or ""
 
 
 class _Trial:
@@ -87,12 +135,22 @@ class _Trial:
         self._marks = [(part, facts.marks(part)) for part in facts.parts]
         self._values: dict[str | None, Values] = {}
 
-    def match(self, rule: Rule, condition: Condition) -> _Match | None:
-        """The match, if the rule holds. A condition that cannot be evaluated counts as held."""
-        outcomes = [(part, condition.holds(self._of(part))) for part in self._places(rule)]
-        held = [(part, outcome) for part, outcome in outcomes if outcome is not False]
-        if not held:
-            return None
+    def matches(self, variant: Variant, stage: Stage) -> Iterator[_Match]:
+        """Each rule that holds, in the file's order, and what follows."""
+        held: dict[int, list[tuple[Part | None, bool | None]]] = {}
+        for group in variant.groups(stage):
+            for part in self._places(group.on):
+                outcomes = group.together.hold(self._of(part))
+                for number, outcome in zip(group.numbers, outcomes, strict=True):
+                    if outcome is not False:
+                        held.setdefault(number, []).append((part, outcome))
+        for number in sorted(held):
+            yield self._match(*variant.rules[number], held[number])
+
+    def _match(
+        self, rule: Rule, condition: Condition, held: Sequence[tuple[Part | None, bool | None]]
+    ) -> _Match:
+        """A condition that cannot be evaluated counts as held."""
         edits = [self._edit(edit, part, condition) for part, _ in held for edit in rule.edits]
         possible = tuple(edit for edit in edits if edit is not None)
         return _Match(
@@ -121,12 +179,9 @@ class _Trial:
             kept.append(edit)
         return tuple(replace(edit, spans=_union(spans.get(edit.part, []))) for edit in kept)
 
-    def _places(self, rule: Rule) -> Sequence[Part | None]:
-        """What the rule is evaluated for: each part that ``on`` selects, or the exchange."""
-        if rule.on is None:
-            return [None]
-        on = frozenset(rule.on)
-        return [part for part, marks in self._marks if marks & on]
+    def _places(self, on: frozenset[str] | None) -> Sequence[Part | None]:
+        """What rules are evaluated for: each part that ``on`` selects, or the exchange."""
+        return [None] if on is None else [part for part, marks in self._marks if marks & on]
 
     def _of(self, part: Part | None) -> Values:
         key = part.key if part is not None else None

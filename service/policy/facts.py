@@ -2,44 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from detectors.contract.exchange import Exchange, ImagePart, Part, TextPart
-from detectors.contract.finding import Finding, Inspection
+from detectors.contract.exchange import (
+    DocumentPart,
+    Exchange,
+    ImagePart,
+    OpaquePart,
+    Origin,
+    Part,
+    TextPart,
+    ToolCallPart,
+)
+from detectors.contract.finding import Finding, Gap, Inspection, Outcome, Run
 from detectors.contract.labels import LABELS
-from service.policy.model import JOINED
+from service.policy.condition import ORIGIN_SCORES
+from service.policy.model import JOINED, NOBODY, Caller
+
+GPS: Final = "metadata:gps"
+"""The method of the part by which a view tells that a picture's metadata name a place."""
+FACES: Final = "faces"
+"""The method, or label, by which a view or check will tell of faces; none does so far."""
+OPENABLE: Final = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.SKIPPED})
 
 _NOTHING_SCORED: Final[Mapping[str, float]] = dict.fromkeys(LABELS, 0.0)
+_COUNTS: Final[Mapping[type[Part], str]] = {
+    TextPart: "texts",
+    ImagePart: "images",
+    DocumentPart: "documents",
+    ToolCallPart: "tool_calls",
+    OpaquePart: "opaque",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a policy asks for beside what it always gets.
+
+    ``headers`` are those that it names, ``fail_open`` the detectors whose failure is no gap, and
+    ``origin_scores`` the variables of ``ORIGIN_SCORES`` that its conditions name.
+    """
+
+    headers: Collection[str] = ()
+    fail_open: Collection[str] = ()
+    origin_scores: Collection[str] = ()
 
 
 class Facts:
-    """One exchange and its inspection, arranged by part."""
+    """One exchange and its inspection, arranged by part.
 
-    def __init__(self, exchange: Exchange, inspection: Inspection) -> None:
+    ``gaps`` are those that count; ``opened`` the detectors of ``fail_open`` that caused others.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        inspection: Inspection,
+        caller: Caller = NOBODY,
+        asked: Asked | None = None,
+    ) -> None:
+        asked = asked or Asked()
         self.parts = inspection.parts
-        self.gaps = inspection.coverage.gaps
         self._by_key = {part.key: part for part in inspection.parts}
-        self._findings: dict[str, list[Finding]] = {}
+        self._findings = inspection.findings
+        self._scores: dict[str, dict[str, float]] = {}
         for finding in inspection.findings:
-            self._findings.setdefault(finding.part, []).append(finding)
+            label, value = finding.label, score(finding)
+            scores = self._scores.get(finding.part)
+            if scores is None:
+                scores = self._scores[finding.part] = {}
+            if label in _NOTHING_SCORED and value > scores.get(label, -1.0):
+                scores[label] = value
+        unfinished = [run for run in inspection.runs if run.outcome in OPENABLE]
+        self.gaps, self.opened = inspection.coverage.gaps, tuple[str, ...]()
+        if asked.fail_open and self.gaps:
+            self.gaps, self.opened = self._open(inspection, unfinished, frozenset(asked.fail_open))
         self._exchange: dict[str, object] = {
-            "complete": inspection.coverage.complete,
+            **(self._of_origins(asked.origin_scores) if asked.origin_scores else {}),
+            **self._present(exchange, inspection),
+            "complete": not self.gaps,
             "gaps": [gap.kind for gap in self.gaps],
-            "images": sum(isinstance(part, ImagePart) for part in exchange.parts()),
+            "failed": sorted({run.detector for run in unfinished}),
             "dialect": exchange.dialect,
             "model": exchange.model,
             "stream": exchange.stream,
+            "tenant": caller.tenant,
+            "key_group": caller.key_group,
+            "path": caller.path,
+            "headers": {name: caller.headers.get(name, "") for name in asked.headers},
         }
-        self._highest = _highest(inspection.findings)
+
+    def _present(self, exchange: Exchange, inspection: Inspection) -> dict[str, object]:
+        """What the exchange is made of, and how it was read."""
+        counts = dict.fromkeys(_COUNTS.values(), 0)
+        for part in exchange.parts():
+            counts[_COUNTS[type(part)]] += 1
+        methods = {part.method for part in inspection.parts if part.method}
+        methods |= {method.split(":")[0] for method in methods}
+        named = methods | {finding.label for finding in inspection.findings}
+        present = {"has_faces": FACES in named, "has_gps": GPS in named}
+        return {**counts, **present, "methods": sorted(methods)}
+
+    def _of_origins(self, names: Collection[str]) -> dict[str, float]:
+        """The highest scores of labels in the parts of an origin, by the variables' names."""
+        highest: dict[Origin, dict[str, float]] = {origin: {} for origin in Origin}
+        for part in self.parts:
+            _raise(highest[part.origin], self._scores.get(part.key, {}))
+        asked = ((name, *ORIGIN_SCORES[name]) for name in names)
+        return {name: highest[origin].get(label, 0.0) for name, origin, label in asked}
+
+    def _open(
+        self, inspection: Inspection, unfinished: Sequence[Run], fail_open: frozenset[str]
+    ) -> tuple[tuple[Gap, ...], tuple[str, ...]]:
+        """The gaps that remain where these detectors may fail, and those that did.
+
+        Of each part only its first gap is told, so everything that was derived from the part
+        is looked at too: what no detector reads stays a gap.
+        """
+        roots: dict[str, str] = {}
+        for part in inspection.parts:
+            roots[part.key] = roots.get(part.parent or "", part.parent or part.key)
+        run = {each.part for each in inspection.runs}
+        unread = {
+            roots[part.key]
+            for part in inspection.parts
+            if isinstance(part, OpaquePart)
+            or (isinstance(part, ImagePart | DocumentPart) and part.key not in run)
+        }
+        causes: dict[str, set[str]] = {}
+        for each in unfinished:
+            causes.setdefault(roots.get(each.part, each.part), set()).add(each.detector)
+        opened = {
+            gap.part
+            for gap in inspection.coverage.gaps
+            if gap.part not in unread and causes.get(gap.part, {""}) <= fail_open
+        }
+        left = tuple(gap for gap in inspection.coverage.gaps if gap.part not in opened)
+        return left, tuple(sorted({name for part in opened for name in causes[part]}))
 
     def of_exchange(self) -> dict[str, object]:
         """The variables of the whole exchange: of each label the highest score of any part."""
-        return {**_NOTHING_SCORED, **self._scores(self._highest), **self._exchange}
+        highest = dict(_NOTHING_SCORED)
+        for scores in self._scores.values():
+            for label, value in scores.items():
+                highest[label] = max(highest[label], value)
+        return {**highest, **self._exchange}
 
     def of_part(self, part: Part) -> dict[str, object]:
         """The variables of one part, with its own scores."""
-        scores = self._scores(_highest(self.findings(part)))
+        scores = self._scores.get(part.key, {})
         place = {
             "origin": part.origin.value,
             "method": part.method or "",
@@ -50,21 +163,23 @@ class Facts:
 
     def findings(self, part: Part) -> list[Finding]:
         """The part's own findings; not those of the parts derived from it."""
-        return self._findings.get(part.key, [])
+        return [each for each in self._findings if each.part == part.key]
 
     def highest(self, label: str, part: Part | None) -> Finding | None:
-        """The finding with the highest score of a label, in one part or in all."""
-        found = self._highest if part is None else _highest(self.findings(part))
-        return found.get(label)
+        """The first finding with the highest score of a label, in one part or in all."""
+        key = part.key if part is not None else None
+        found = [each for each in self._findings if each.label == label]
+        own = (each for each in found if key is None or each.part == key)
+        return max(own, key=score, default=None)
 
     def marks(self, part: Part) -> frozenset[str]:
-        """All that ``on`` may name the part by: its origin, and how it and its parents came to be.
+        """What ``on`` may name the part by: its origin, and how it and its parents came to be.
 
-        ``ocr:contrast`` is named by ``ocr`` too, and so is a text normalised from either.
+        ``pdf:page:3`` is named by ``pdf:page`` and ``pdf`` too, and so is what derives from it.
         """
-        chain = [each for each in self.chain(part) if each.method]
-        methods = [each.method for each in chain if each.method]
-        return frozenset((part.origin.value, *methods, *(_kind(each) for each in chain)))
+        methods = [each.method.split(":") for each in self.chain(part) if each.method]
+        named = (":".join(steps[:end]) for steps in methods for end in range(1, len(steps) + 1))
+        return frozenset((part.origin.value, *named))
 
     def chain(self, part: Part) -> Iterator[Part]:
         """The part, the part it derives from, and so on up to the one that the body holds.
@@ -95,9 +210,6 @@ class Facts:
         picture = self.picture(part) if part is not None else None
         return picture.key if picture is not None else None
 
-    def _scores(self, found: Mapping[str, Finding]) -> dict[str, float]:
-        return {label: score(finding) for label, finding in found.items()}
-
 
 def _kind(part: Part) -> str:
     """How the part came to be, without the variant: ``ocr`` of ``ocr:contrast``."""
@@ -106,13 +218,12 @@ def _kind(part: Part) -> str:
 
 def score(finding: Finding) -> float:
     """The finding's score. What is not in 0..1, such as NaN, counts as 1."""
-    return float(finding.score) if 0.0 <= finding.score <= 1.0 else 1.0
+    value = finding.score
+    return float(value) if 0.0 <= value <= 1.0 else 1.0
 
 
-def _highest(findings: list[Finding] | tuple[Finding, ...]) -> dict[str, Finding]:
-    found: dict[str, Finding] = {}
-    for finding in findings:
-        best = found.get(finding.label)
-        if finding.label in _NOTHING_SCORED and (best is None or score(finding) > score(best)):
-            found[finding.label] = finding
-    return found
+def _raise(highest: dict[str, float], scores: Mapping[str, float]) -> None:
+    """Raises each score in ``highest`` to that of ``scores``, where that is higher."""
+    for label, value in scores.items():
+        if value > highest.get(label, -1.0):
+            highest[label] = value

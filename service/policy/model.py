@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.contract.exchange import Stage
+from detectors.contract.exchange import Origin, Stage
+from service.policy.fields import (
+    HEADER,
+    TAG,
+    Detector,
+    Glob,
+    Message,
+    Name,
+    Sensitivities,
+    Share,
+    Text,
+    Threshold,
+    Words,
+)
 
-PICTURE_METHODS: Final = ("ocr",)
+PICTURE_METHODS: Final = ("ocr", "qr")
 JOINED: Final = "joined"
 ENCODINGS: Final = (
     *("base64", "base32", "hex", "codes", "url", "html", "escapes", "quoted_printable"),
     *("rot13", "caesar", "reversed", "morse", "nato", "spaced", "leet", "pig_latin"),
     *("variation_selectors", "zero_width"),
 )
-METHODS: Final = (*PICTURE_METHODS, JOINED, "normalised", *ENCODINGS, "tool_call")
+DOCUMENT_METHODS: Final = ("pdf", "document")
+METHODS: Final = (
+    *(*PICTURE_METHODS, "metadata", *DOCUMENT_METHODS),
+    *(JOINED, "normalised", *ENCODINGS, "tool_call"),
+)
 """How the views derive parts; ``ocr`` also stands for ``ocr:contrast`` and the like."""
 
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-NAME: Final = r"^[a-z][a-z0-9_]*$"
-TAG: Final = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,63}$"
+Id = Annotated[str, Field(pattern=KEBAB, max_length=64)]
 
 
 class Action(StrEnum):
@@ -110,19 +127,72 @@ WrittenEdit = Annotated[MaskText | DropImage | Instruct, Field(discriminator="ki
 
 
 class Rule(Written):
-    """One rule: where it looks (``stage``, ``on``), when it holds, and what is done then."""
+    """One rule: where it looks (``stage``, ``on``), when it holds, and what is done then.
 
-    id: Annotated[str, Field(pattern=KEBAB, max_length=64)]
+    ``sample`` is the share of requests that it is held against, chosen by request id.
+    """
+
+    id: Id
     description: Annotated[str, Field(min_length=1)]
     stage: Stage
-    on: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    on: (
+        Annotated[
+            tuple[str, ...],
+            Field(
+                min_length=1,
+                json_schema_extra={
+                    "items": {
+                        "anyOf": [
+                            {"enum": [*(each.value for each in Origin), *METHODS]},
+                            {"type": "string", "pattern": "^[a-z0-9_]+:"},
+                        ]
+                    }
+                },
+            ),
+        ]
+        | None
+    ) = None
     when: str
     action: Action
     edits: tuple[WrittenEdit, ...] = ()
-    message: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    message: Message | None = None
     mode: Mode = Mode.ENFORCE
+    sample: Share = 1.0
     severity: Severity = Severity.MEDIUM
     tags: tuple[Annotated[str, Field(pattern=TAG)], ...] = ()
+
+
+class Change(Rule):
+    """A rule that an earlier file wrote, by its id; each field that is written takes its place."""
+
+    description: Annotated[str, Field(min_length=1)] = "-"
+    stage: Stage = Stage.REQUEST
+    when: str = ""
+    action: Action = Action.FORWARD
+
+
+class Layer(Written):
+    """What is laid over what was there before: by a file over its bases, by a scope over both."""
+
+    thresholds: dict[Name, Threshold] = Field(default_factory=dict)
+    sensitivity: Sensitivities | None = None
+    rules: tuple[Rule, ...] = ()
+    override: tuple[Change, ...] = ()
+    disable: tuple[Id, ...] = ()
+
+
+class Scope(Layer):
+    """A layer for some callers: those that match one pattern of each kind that is written.
+
+    A pattern is a name in which ``*`` stands for anything.
+    """
+
+    id: Id
+    description: Annotated[str, Field(min_length=1)]
+    tenants: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
+    key_groups: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
+    models: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
+    paths: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
 
 
 class Streaming(Written):
@@ -137,17 +207,39 @@ class Streaming(Written):
     wait_s: Annotated[float, Field(gt=0, le=60)] = 2.0
 
 
-class PolicyFile(Written):
-    """A whole policy file."""
+class PolicyFile(Layer):
+    """A whole policy file; or, once resolved, all that its bases and it say together."""
 
     version: Literal[1]
     description: Annotated[str, Field(min_length=1)]
+    extends: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    mode: Mode = Mode.ENFORCE
     refusal: Refusal = Refusal.REFUSAL
+    contact: Text | None = None
     streaming: Streaming = Streaming()
-    thresholds: dict[
-        Annotated[str, Field(pattern=NAME)], Annotated[float, Field(strict=True, ge=0, le=1)]
-    ] = Field(default_factory=dict)
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    headers: tuple[Annotated[str, Field(pattern=HEADER, max_length=64)], ...] = ()
+    lists: dict[Name, Words] = Field(default_factory=dict)
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)] = ()
+    fail_open: tuple[Detector, ...] = ()
+    select: tuple[Scope, ...] = ()
+    may_loosen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls, as far as the gate knows: empty where it does not.
+
+    ``tenant`` and ``key_group`` are the gate's own words; ``path`` and ``headers`` (names in lower
+    case) are the client's.
+    """
+
+    tenant: str = ""
+    key_group: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+NOBODY: Final = Caller()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +279,9 @@ class Decision:
 
     ``rules`` are the ids of all rules that matched and act, in file order; ``shadow`` those that
     matched and are only counted. ``message`` is what the refused person reads, of the first rule
-    with the winning action. ``policy`` is the policy's hash.
+    with the winning action. ``policy`` is the policy's hash. ``scope`` is the id of the policy's
+    scope that decided, empty if none did. ``opened`` are the detectors whose failure the policy
+    let pass.
     """
 
     action: Action
@@ -198,3 +292,5 @@ class Decision:
     message: str = ""
     refusal: Refusal = Refusal.REFUSAL
     reasons: tuple[Reason, ...] = ()
+    scope: str = ""
+    opened: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from detectors.contract.exchange import Exchange
 from service.errors import GlassgateError
@@ -37,6 +37,21 @@ class Assembly(Protocol):
     def add(self, event: Event) -> None:
         """Takes in the next event. Raises ``Malformed``."""
         ...
+
+
+@runtime_checkable
+class Unmarked(Assembly, Protocol):
+    """A streamed answer in a dialect without a mark of its end: the end of the stream is it."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing that was begun is left open."""
+        ...
+
+
+def may_end(assembly: Assembly) -> bool:
+    """Whether a stream may end here; one that ends elsewhere broke off."""
+    return assembly.whole if isinstance(assembly, Unmarked) else assembly.done
 
 
 class Provider(Protocol):
@@ -73,7 +88,10 @@ class Provider(Protocol):
         ...
 
     def refusal(self, body: Json, message: str, call: str, created: int) -> Json:
-        """The answer that says no, as the model itself would; ``created`` in Unix seconds."""
+        """The answer that says no, as the model itself would; ``created`` in Unix seconds.
+
+        Raises ``ContentFiltered`` where the dialect's answers have no place for words.
+        """
         ...
 
     def refusal_events(self, body: Json, message: str, call: str, created: int) -> Sequence[Event]:
@@ -93,4 +111,13 @@ class Provider(Protocol):
 
     def error(self, error: GlassgateError) -> Json:
         """The dialect's error envelope."""
+        ...
+
+
+@runtime_checkable
+class CalledByPath(Protocol):
+    """A dialect whose path names the model, and whose query may say how the answer is framed."""
+
+    def called(self, model: str, query: str) -> Provider:
+        """The provider of one call; ``query`` with its question mark, or empty."""
         ...

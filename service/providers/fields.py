@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
-from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, TextPart
+from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, Remote, TextPart
 from detectors.media.decode import MediaError, data_uri
 from detectors.views.tool_call import strings
 from service.errors import Malformed
-from service.providers.strict_json import Json
+from service.providers.strict_json import Json, pointer
 
 Object = dict[str, Json]
 
 REMOTE_IMAGE: Final = "remote_image"
+REMOTE_DOCUMENT: Final = "remote_document"
 UNKNOWN: Final = "unknown"
+FILE: Final = "file"
+SEALED: Final = "sealed"
 
 
 def as_object(value: Json, at: str) -> Object:
@@ -57,16 +61,44 @@ def as_count(value: Json, at: str, *, most: int) -> int:
 
 
 def image(url: str, at: str, origin: Origin, detail: str | None) -> Part:
-    """The picture that a URL holds; one that would have to be fetched counts as not inspected."""
+    """The picture that a URL holds; one that has to be fetched first is not inspected till then."""
     if not _is_data(url):
         return OpaquePart(
-            pointer=at, origin=origin, kind=REMOTE_IMAGE, reason="remote pictures are not fetched"
+            pointer=at,
+            origin=origin,
+            kind=REMOTE_IMAGE,
+            reason="remote pictures are not fetched",
+            remote=Remote(url=url, detail=detail),
         )
     try:
         data, media_type = data_uri(url)
     except MediaError as error:
         raise Malformed(f"the picture cannot be read: {error}", at) from None
     return ImagePart(pointer=at, origin=origin, data=data, media_type=media_type, detail=detail)
+
+
+def inline_image(data: Json, media_type: Json, at: str, origin: Origin) -> ImagePart:
+    """The picture that a base64 text holds beside its media type; ``at`` is the part's place."""
+    text, kind = as_text(data, at), as_text(media_type, at)
+    try:
+        decoded, kind = data_uri(f"data:{kind};base64,{text}")
+    except MediaError as error:
+        raise Malformed(f"the picture cannot be read: {error}", at) from None
+    return ImagePart(pointer=at, origin=origin, data=decoded, media_type=kind)
+
+
+def gap(kind: str, at: str, origin: Origin, reason: str = "") -> OpaquePart:
+    """Content that is not inspected, and so counts as a gap."""
+    return OpaquePart(
+        pointer=at, origin=origin, kind=kind, reason=reason or f"{kind} parts are not read"
+    )
+
+
+def rest(value: Object, at: str, origin: Origin, known: AbstractSet[str]) -> Iterator[Part]:
+    """All strings of the fields that are not ``known``, since the model may read them."""
+    for name, item in value.items():
+        if name not in known:
+            yield from loose_text(item, at + pointer(name), origin)
 
 
 def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:

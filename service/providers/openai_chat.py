@@ -25,6 +25,7 @@ from detectors.contract.exchange import (
 from service.errors import GlassgateError, Malformed
 from service.providers.base import Assembly, Patch
 from service.providers.deltas import DONE, Chunks
+from service.providers.documents import attached
 from service.providers.fields import (
     UNKNOWN,
     Object,
@@ -36,6 +37,7 @@ from service.providers.fields import (
     image,
     loose_text,
 )
+from service.providers.fields import rest as unknown
 from service.providers.sse import Event
 from service.providers.strict_json import Json, dump, pointer
 
@@ -86,7 +88,7 @@ ANSWER_SETTINGS: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
 )
 # Parts that hold what is not inspected yet: kind of the gap, by the wire's own name of the part.
-UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio", "file": "file"}
+UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio"}
 
 MOST_CHOICES: Final = 128  # the API's own limit for ``n``
 NO_USAGE: Final = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -277,7 +279,7 @@ def _message_parts(message: Object, at: str, origin: Origin) -> Iterator[Part]:
             for index, call in enumerate(as_list(value, here)):
                 yield from _tool_call(as_object(call, f"{here}/{index}"), f"{here}/{index}")
         elif name == "function_call":
-            yield _function(value, here)
+            yield from _function(value, here)
         elif name == "audio":
             yield OpaquePart(pointer=here, origin=origin, kind="audio", reason="audio is not read")
         elif isinstance(value, str):
@@ -309,6 +311,9 @@ def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
         yield image(
             url, at, origin, None if detail is None else as_text(detail, f"{at}/image_url/detail")
         )
+        yield from unknown(source, f"{at}/image_url", origin, {"url", "detail"})
+    elif kind == "file":
+        yield from attached(as_object(part.get(kind), f"{at}/file"), at, origin, f"{at}/file")
     elif kind in UNINSPECTED:
         yield OpaquePart(
             pointer=at,
@@ -330,18 +335,19 @@ def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
 def _tool_call(call: Object, at: str) -> Iterator[Part]:
     kind = call.get("type", "function")
     known = "function" if kind == "function" else "custom"
-    yield _function(call.get(known), f"{at}/{known}")
+    yield from _function(call.get(known), f"{at}/{known}")
     for name, value in call.items():
         if name not in {"id", "type", "index", known}:
             yield from loose_text(value, f"{at}{pointer(name)}", Origin.MODEL)
 
 
-def _function(value: Json, at: str) -> Part:
+def _function(value: Json, at: str) -> Iterator[Part]:
     function = as_object(value, at)
     arguments = function.get("arguments", function.get("input"))
-    return ToolCallPart(
+    yield ToolCallPart(
         pointer=at,
         origin=Origin.MODEL,
         name=as_text(function.get("name", ""), f"{at}/name"),
         arguments="" if arguments is None else as_text(arguments, f"{at}/arguments"),
     )
+    yield from unknown(function, at, Origin.MODEL, {"name", "arguments", "input"})

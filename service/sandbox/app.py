@@ -10,9 +10,15 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from service.sandbox import chat
+from service.sandbox import anthropic, chat, gemini, responses, texts
 
-DIALECTS: Final[tuple[APIRouter, ...]] = (chat.router,)
+DIALECTS: Final[tuple[APIRouter, ...]] = (
+    chat.router,
+    responses.router,
+    texts.router,
+    anthropic.router,
+    gemini.router,
+)
 
 
 def sandbox() -> FastAPI:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import time
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from PIL import Image
+
+from service.sandbox.shown import said
 
 MODEL = "sandbox"
 
@@ -59,9 +59,7 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
 
 def answer(body: dict[str, Any]) -> str:
     """What the sandbox says to a request."""
-    pictures = list(_pictures(body))
-    shown = f"I was shown {len(pictures)} picture(s): {', '.join(pictures)}. " if pictures else ""
-    return f"{shown}I was asked: {_question(body)}"
+    return said(_pictures(body), _question(body))
 
 
 def _question(body: dict[str, Any]) -> str:
@@ -72,14 +70,13 @@ def _question(body: dict[str, Any]) -> str:
     return " ".join(part["text"] for part in content or [] if part.get("type") == "text")
 
 
-def _pictures(body: dict[str, Any]) -> Iterator[str]:
+def _pictures(body: dict[str, Any]) -> Iterator[bytes]:
     for message in body["messages"]:
         content = message.get("content")
         for part in content if isinstance(content, list) else []:
             url = part.get("image_url", {}).get("url", "")
             if url.startswith("data:"):
-                with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
-                    yield f"{picture.format} {picture.width}x{picture.height}"
+                yield base64.b64decode(url.partition(",")[2])
 
 
 def _events(body: dict[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-_QUIET: Final = ("httpx", "httpcore", "uvicorn.error")
+_QUIET: Final = ("httpx", "httpcore", "uvicorn.error", "alembic")
 """Log full URLs at INFO, and a URL may hold a key; uvicorn tells of each start and stop."""
 _SERVER: Final = "uvicorn"
 """Logs addresses and process numbers as arguments, never what a request holds."""

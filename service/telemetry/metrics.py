@@ -62,6 +62,9 @@ QUEUE_LIMIT: Final = Gauge(
 REJECTED: Final = Counter(
     "glassgate_rejected", "Requests that ended in an error, by its code.", ["reason"]
 )
+AUDIT_DROPPED: Final = Counter(
+    "glassgate_audit_dropped", "Records that the audit store did not keep."
+)
 UPSTREAM: Final = Counter(
     "glassgate_upstream_responses",
     "Answers of the upstream by status; unreachable and timeout where there was none.",
@@ -138,6 +141,11 @@ def queue_depth(n: int) -> None:
 def queue_limit(n: int) -> None:
     """Says how many inspections may run or wait in this process."""
     QUEUE_LIMIT.set(n)
+
+
+def audit_dropped(n: int) -> None:
+    """Counts records that the audit store did not keep."""
+    AUDIT_DROPPED.inc(n)
 
 
 def policy_in_force(hash_: str) -> None:

@@ -139,10 +139,10 @@ def test_the_models_are_those_of_the_upstream(client: OpenAI, upstream: Upstream
 
 def test_every_other_path_is_refused(client: OpenAI, upstream: Upstream) -> None:
     for call in (
-        lambda: client.embeddings.create(model="m", input="hello"),
-        lambda: client.responses.create(model="m", input="hello"),
+        lambda: client.audio.speech.create(model="m", input="hello", voice="alloy"),
+        lambda: client.responses.retrieve("resp_1"),
         lambda: client.models.retrieve("m"),
-        lambda: client.completions.create(model="m", prompt="hello"),
+        lambda: client.images.edit(image=b"picture", prompt="hello"),
         client.files.list,
     ):
         with pytest.raises(openai.NotFoundError, match="is not inspected here") as caught:

@@ -71,7 +71,7 @@ OTHERS = [
     ("GET", "/v1/models/m"),
     ("GET", "/v1/files"),
     ("DELETE", "/v1/files/f"),
-    ("POST", "/v1/responses"),
+    ("POST", "/v1/responses/r"),
     ("OPTIONS", CHAT),
     ("GET", "/"),
     ("GET", "/metrics"),

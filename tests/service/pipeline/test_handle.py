@@ -1,26 +1,23 @@
 """The way of a call as a script of events: what comes in, what the model's server is sent, what
-goes out. Detectors are small ones of this file, so that every verdict is known."""
+goes out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from detectors.cache import VerdictCache
-from detectors.contract.exchange import TextPart
-from detectors.contract.finding import Finding
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
-from detectors.views.tool_call import ToolCall
 from service.errors import Overloaded
 from service.pipeline.examine import Examiner
 from service.pipeline.handle import Call, Gate, Reply
@@ -29,54 +26,9 @@ from service.policy.load import load
 from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
 from service.upstream import Upstream
+from tests.service.pipeline.words import POLICY, Words, examining
 
-POLICY = """
-version: 1
-description: a test
-rules:
-  - {id: incomplete, description: d, stage: request, when: "!complete", action: refuse, message: m0}
-  - {id: bad-question, description: d, stage: request, on: [user, third_party], when: harm > 0.5,
-     action: refuse, message: no}
-  - {id: bad-answer, description: d, stage: response, on: [model], when: harm > 0.5,
-     action: refuse, message: not this answer}
-  - {id: answer-incomplete, description: d, stage: response, when: "!complete", action: refuse,
-     message: m1}
-  - {id: watched, description: d, stage: request, on: [user], when: hate > 0.5, action: refuse,
-     message: no, mode: shadow}
-  - {id: gently, description: d, stage: request, on: [user], when: identity > 0.5, action: rewrite,
-     edits: [{kind: instruct, text: name nobody}]}
-"""
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
-
-
-class Words:
-    """Scores a text by the words in it; fails at ``boom`` and waits at ``slow``."""
-
-    name = "words"
-    version = "1"
-    labels: ClassVar = {"bad": "harm", "hateful": "hate", "who": "identity"}
-
-    def __init__(self) -> None:
-        self.judged: list[str] = []
-        self.go_on = Event()
-
-    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
-        return [self._one(text) for text in texts]
-
-    def _one(self, text: TextPart) -> list[Finding]:
-        self.judged.append(text.text)
-        if "boom" in text.text:
-            raise RuntimeError(text.text)
-        if "slow" in text.text:
-            self.go_on.wait(10)
-        return [
-            Finding(label=label, score=0.9, part=text.key, detector=self.name)
-            for word, label in self.labels.items()
-            if word in text.text
-        ]
-
-    def self_check(self) -> None:
-        """Nothing can be wrong with it."""
 
 
 @contextmanager
@@ -115,15 +67,7 @@ def model(
 
 @pytest.fixture
 def examiner(tmp_path: Path) -> Examiner:
-    path = tmp_path / "policy.yaml"
-    path.write_text(POLICY)
-    return Examiner(
-        inspector=Inspector([ToolCall()], [Words()]),
-        policy=load(path),
-        sizes=(),
-        limits=Limits(),
-        timeout_s=2,
-    )
+    return examining(tmp_path)
 
 
 def play(
@@ -132,17 +76,24 @@ def play(
     *asked: dict[str, Any] | bytes,
     headers: Sequence[tuple[str, str]] = (),
     settings: Settings | None = None,
-) -> list[Reply]:
+) -> list[Told]:
     """The replies to these requests, one after the other."""
 
-    async def run() -> list[Reply]:
+    async def run() -> list[Told]:
         given = settings or Settings.read()
         upstream = Upstream(base, given)
         gate = Gate(examiner, upstream, InspectionPool(given.threads, given.queue))
         raw = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in asked]
         replies = [
-            await gate.handle(
-                Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=headers, body=one)
+            await told(
+                await gate.handle(
+                    Call(
+                        provider=OpenAIChat(),
+                        path="/v1/chat/completions",
+                        headers=headers,
+                        body=one,
+                    )
+                )
             )
             for one in raw
         ]
@@ -150,6 +101,21 @@ def play(
         return replies
 
     return asyncio.run(run())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reply with all of its body."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+async def told(reply: Reply) -> Told:
+    body = reply.body
+    whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+    return Told(reply.status, reply.headers, whole)
 
 
 def said(*contents: str, **more: Any) -> bytes:  # noqa: ANN401 - JSON
@@ -166,7 +132,7 @@ def streamed(*deltas: tuple[int, dict[str, Any]]) -> bytes:
     return "".join([*lines, "data: [DONE]\n\n"]).encode()
 
 
-def shown(reply: Reply) -> dict[str, str]:
+def shown(reply: Told) -> dict[str, str]:
     names = ("x-glassgate-decision", "x-glassgate-coverage")
     return {name.removeprefix("x-glassgate-"): dict(reply.headers)[name] for name in names}
 
@@ -370,12 +336,15 @@ def test_no_upstream_is_a_502_in_the_dialects_envelope(examiner: Examiner) -> No
 
 
 def test_an_upstream_that_stalls_is_a_504(examiner: Examiner) -> None:
+    given_up = Event()
+
     def stall(_: dict[str, Any]) -> bytes:
-        time.sleep(0.5)
+        given_up.wait(30)
         return said("late")
 
     with model(stall) as (base, _):
         (reply,) = play(examiner, base, ASKED, settings=Settings.read(upstream_read_s=0.1))
+        given_up.set()
     assert reply.status == 504
     assert json.loads(reply.body)["error"]["code"] == "upstream_timeout"
 
@@ -387,7 +356,7 @@ def test_an_answer_that_breaks_off_is_not_passed_on(examiner: Examiner) -> None:
         writer.write(b"transfer-encoding: chunked\r\n\r\n6\r\ndata: ")
         writer.close()
 
-    async def run() -> Reply:
+    async def run() -> Told:
         server = await asyncio.start_server(cut, "127.0.0.1", 0)
         upstream = Upstream(
             f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Settings.read()
@@ -395,7 +364,7 @@ def test_an_answer_that_breaks_off_is_not_passed_on(examiner: Examiner) -> None:
         gate = Gate(examiner, upstream, InspectionPool(1, 1))
         body = json.dumps({**ASKED, "stream": True}).encode()
         call = Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=(), body=body)
-        reply = await gate.handle(call)
+        reply = await told(await gate.handle(call))
         await upstream.close()
         server.close()
         return reply
@@ -433,7 +402,7 @@ def test_verdicts_are_remembered_so_a_turn_costs_its_new_parts(tmp_path: Path) -
     second = {**ASKED, "messages": [first, answer, {"role": "user", "content": "second"}]}
     with model(said("hi")) as (base, _):
         play(examiner, base, {**ASKED, "messages": [first]}, second)
-    assert sorted(words.judged) == ["first", "hi", "second"]
+    assert sorted(words.judged) == ["first", "first\nsecond", "hi", "second"]
 
 
 def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:
@@ -441,15 +410,15 @@ def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:
     assert isinstance(words, Words)
     slow = json.dumps({**ASKED, "messages": [{"role": "user", "content": "slow"}]}).encode()
 
-    async def run() -> list[Reply]:
+    async def run() -> list[Told]:
         upstream = Upstream("http://127.0.0.1:9", Settings.read())
         gate = Gate(examiner, upstream, InspectionPool(threads=1, queue=1))
         call = Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=(), body=slow)
         under_way = [asyncio.create_task(gate.handle(call)) for _ in range(2)]
         await asyncio.sleep(0.1)
-        turned_away = await gate.handle(call)
+        turned_away = await told(await gate.handle(call))
         words.go_on.set()
-        replies = [turned_away, *await asyncio.gather(*under_way)]
+        replies = [turned_away, *[await told(one) for one in await asyncio.gather(*under_way)]]
         await upstream.close()
         return replies
 

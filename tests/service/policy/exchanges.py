@@ -14,7 +14,7 @@ from detectors.contract.exchange import (
     Stage,
     TextPart,
 )
-from detectors.contract.finding import Coverage, Finding, Gap, Inspection
+from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Run
 from service.policy.engine import Policy
 from service.policy.model import Decision
 
@@ -50,6 +50,30 @@ def found(part: Part, label: str, score: float, span: tuple[int, int] | None = N
     return Finding(label=label, score=score, part=part.key, detector="test", span=span)
 
 
+def exchange_of(parts: Sequence[Part], stage: Stage = Stage.REQUEST) -> Exchange:
+    return Exchange(
+        dialect="openai_chat",
+        model="a-model",
+        stage=stage,
+        messages=(
+            Message(role=Role.USER, parts=tuple(part for part in parts if part.method is None)),
+        ),
+    )
+
+
+def inspection_of(
+    findings: Sequence[Finding] = (),
+    gaps: Sequence[Gap] = (),
+    parts: Sequence[Part] = PARTS,
+    runs: Sequence[Run] = (),
+) -> Inspection:
+    seen = sum(part.method is None for part in parts)
+    coverage = Coverage(seen=seen, inspected=seen - len(gaps), gaps=tuple(gaps))
+    return Inspection(
+        parts=tuple(parts), findings=tuple(findings), runs=tuple(runs), coverage=coverage
+    )
+
+
 def decide(
     policy: Policy,
     findings: Sequence[Finding] = (),
@@ -57,18 +81,7 @@ def decide(
     stage: Stage = Stage.REQUEST,
     parts: Sequence[Part] = PARTS,
 ) -> Decision:
-    sent = tuple(part for part in parts if part.method is None)
-    exchange = Exchange(
-        dialect="openai_chat",
-        model="a-model",
-        stage=stage,
-        messages=(Message(role=Role.USER, parts=sent),),
-    )
-    coverage = Coverage(seen=len(sent), inspected=len(sent) - len(gaps), gaps=tuple(gaps))
-    inspection = Inspection(
-        parts=tuple(parts), findings=tuple(findings), runs=(), coverage=coverage
-    )
-    return policy.decide(exchange, inspection)
+    return policy.decide(exchange_of(parts, stage), inspection_of(findings, gaps, parts))
 
 
 def rule(name: str, when: str, rest: str, stage: str = "request") -> str:

@@ -7,12 +7,28 @@ import yaml
 
 from detectors.contract.exchange import Origin, Stage
 from detectors.contract.labels import LABELS
+from detectors.views.decode.view import METHODS as DECODED
+from detectors.views.document.view import METHODS as DOCUMENT
 from detectors.views.join import JOINED
+from detectors.views.metadata import Metadata
 from detectors.views.normalise import METHOD
 from detectors.views.ocr.view import Ocr
+from detectors.views.qr import Qr
 from detectors.views.tool_call import ToolCall
-from service.policy.cases import Case, CaseEdit, CaseFile, CaseFinding, CaseGap, CasePart, Expected
+from service.policy.case_file import (
+    Case,
+    CaseEdit,
+    CaseFile,
+    CaseFinding,
+    CaseGap,
+    CasePart,
+    CasePicture,
+    CaseRequest,
+    Expected,
+)
 from service.policy.condition import EXCHANGE_VARIABLES, PART_VARIABLES
+from service.policy.fields import Sensitivity
+from service.policy.layers import at
 from service.policy.load import PolicyError, load
 from service.policy.model import (
     METHODS,
@@ -22,9 +38,11 @@ from service.policy.model import (
     PolicyFile,
     Refusal,
     Rule,
+    Scope,
     Severity,
     StreamMode,
 )
+from service.policy.reading import BUNDLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
 
@@ -70,7 +88,8 @@ def test_the_page_names_each_value(words: type[StrEnum]) -> None:
 
 def test_the_page_names_each_field_of_a_case() -> None:
     text = section("Cases")
-    models = (CaseFile, Case, CasePart, CaseFinding, CaseGap, CaseEdit, Expected)
+    made = (CasePart, CaseFinding, CaseGap, CaseRequest, CasePicture)
+    models = (CaseFile, Case, *made, CaseEdit, Expected)
     fields = {name for model in models for name in model.model_fields}
     assert fields <= set(re.findall(r"\w+", text))
 
@@ -86,9 +105,34 @@ def test_the_example_is_a_policy_and_its_error_is_real(tmp_path: Path) -> None:
     assert str(raised.value).replace(str(path), path.name) == said.strip()
 
 
+def test_the_example_of_a_bundle_is_a_policy_and_takes_a_scope(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "my-policy.yaml"
+    monkeypatch.setenv("SUPPORT", "help@example.org")
+    _, bundle, scopes, _ = blocks("yaml")
+    path.write_text(bundle + scopes, encoding="utf-8")
+    policy = load(path).written
+    assert policy.contact == "Questions: help@example.org"
+    assert [scope.id for scope in policy.select] == ["school", "research"]
+
+
+def test_the_page_names_each_field_of_a_scope_and_each_policy_that_ships() -> None:
+    text = set(re.findall(r"`([^`\n]+)`", section("Bundles") + section("Scopes")))
+    fields = set(Scope.model_fields) - {"id", "description"}
+    assert fields <= text
+    assert {path.stem for path in BUNDLES.glob("*.yaml")} <= text
+
+
+def test_the_page_gives_the_numbers_of_a_sensitivity() -> None:
+    numbers = {str(at(0.8, level)) for level in (Sensitivity.HIGH, Sensitivity.LOW)}
+    assert all(number in section("Sensitivity") for number in numbers)
+
+
 def test_the_example_of_a_case_is_one() -> None:
-    assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[1])).cases
+    assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[3])).cases
 
 
 def test_on_knows_the_method_of_every_view() -> None:
-    assert set(METHODS) == {Ocr.name, JOINED, METHOD, ToolCall.name}
+    pictures = {Ocr.name, Qr.name, Metadata.name}
+    assert set(METHODS) == {*pictures, *DOCUMENT, JOINED, METHOD, ToolCall.name, *DECODED}

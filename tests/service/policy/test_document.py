@@ -34,6 +34,19 @@ WRONG_FILES = [
     ("a:\n\tb: 1\n", "2:1", "not YAML", "indentation"),
     ("a: 1\n---\nb: 1\n", "2:1", "not YAML: but found another document", "check"),
     ("b: 1\na: \x07\n", "2:4", "the character U+0007", "take it out"),
+    ("a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "2:4", "anchors and aliases", "write it out"),
+    ("<<: {a: 1}\nversion: 1\n", "1:1", "`<<` is not a field here", "docs/policies.md"),
+    ("%TAG ! tag:a,2000:\n---\na: !b 1\n", "3:4", "the tag", "take it out"),
+    ("version: 1.0\nrules: no\n", "2:8", "rules: must be a list", "brackets"),
+    ("refusal: no\n", "1:10", "`no` is not 'refusal' or 'error'", "write"),
+    ("version: 0x1\n", "1:10", "`0x1` is not 1", "write 1"),
+    ("version: 1:00\n", "1:10", "`1:00` is not 1", "write 1"),
+    ("thresholds: {harm: 1_0}\n", "1:20", "must be a number", "0.5"),
+    ("thresholds: {harm: 0.5, harm: 0.4}\n", "1:25", "`harm` stands twice", "keep one"),
+    ("thresholds: {harm: ~}\n", "1:20", "must be a number", "0.5"),
+    ("description: 2026-11-22T10:00:00Z: a\n", "1:34", "not YAML", "quote a text"),
+    ("description: ''\n", "1:14", "must not be empty", "write something"),
+    ("- " * 40 + "a\n", "1:41", "nested over 20 deep", "docs/policies.md"),
 ]
 
 
@@ -48,6 +61,7 @@ def test_a_wrong_file(tmp_path: Path, text: str, place: str, what: str, fix: str
     ("raw", "what"),
     [
         (b"version: \xff\n", "byte 9 is not UTF-8"),
+        ("version: 1\n".encode("utf-16"), "byte 0 is not UTF-8"),
         (b"#" * (1 << 20) + b"\n", "larger than 1048576 bytes"),
         (None, "cannot be read: No such file or directory"),
     ],
@@ -58,6 +72,14 @@ def test_an_unreadable_file(tmp_path: Path, raw: bytes | None, what: str) -> Non
         path.write_bytes(raw)
     with pytest.raises(PolicyError, match=what):
         load(path)
+
+
+def test_a_byte_order_mark_at_the_start_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    rule = "{id: a, description: d, stage: request, when: complete, action: forward}"
+    text = f"version: 1\ndescription: d\nrules: [{rule}]\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load(path).written.version == 1
 
 
 def test_a_folder_is_no_policy(tmp_path: Path) -> None:

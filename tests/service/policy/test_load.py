@@ -102,9 +102,9 @@ WRONG_EDITS = [
     ((OCR, "      - text: a\n"), "11:9", "`kind` is missing / kind: mask_text"),
     ((OCR, "      - kind: instruct\n"), "11:9", "`text` is missing / text"),
     ((OCR, "      - {kind: mask_text, text: a}\n"), "11:27", "`text` / docs/policies.md"),
-    ((USER, "      - kind: mask_text\n"), "11:15", "read from a picture / on: [ocr]"),
-    ((BOTH, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr]"),
-    ((NONE, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr]"),
+    ((USER, "      - kind: mask_text\n"), "11:15", "read from a picture / on: [ocr, qr]"),
+    ((BOTH, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr, qr]"),
+    ((NONE, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr, qr]"),
 ]
 
 

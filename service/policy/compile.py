@@ -1,0 +1,158 @@
+"""Compiles a resolved policy, or says all that does not fit together in its rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from detectors.contract.exchange import Origin, Stage
+from service.policy.condition import Condition, ConditionError, Fault, Language
+from service.policy.document import Loc, PolicyError, Problem
+from service.policy.engine import Policy
+from service.policy.fields import ENGLISH
+from service.policy.model import METHODS, PICTURE_METHODS, Action, PolicyFile, Rule, Scope
+from service.policy.resolve import Resolved
+from service.policy.sources import Sources
+from service.policy.spelling import nearest
+from service.policy.variant import Variant
+
+ORIGINS: Final = tuple(origin.value for origin in Origin)
+HASH_DIGITS: Final = 12
+
+
+def compile_policy(resolved: Resolved, detectors: Collection[str] | None = None) -> Policy:
+    """The policy, ready to decide. Raises ``PolicyError`` that lists all that is wrong.
+
+    ``detectors`` are the names of all views and checks, which ``fail_open`` may name; without
+    them its names are not looked up.
+    """
+    policy = resolved.policy
+    sources = resolved.sources or (None,) * (1 + len(policy.select))
+    problems = list(resolved.problems)
+    variants = [
+        _variant(policy, scope, _Places(resolved, source), problems)
+        for scope, source in zip((None, *policy.select), sources, strict=True)
+    ]
+    if detectors is not None:
+        problems += _unknown_detectors(resolved, detectors)
+    problems = list(dict.fromkeys(problems)) or list(resolved.unused)
+    if problems:
+        raise PolicyError(problems)
+    return Policy(policy, variants, digest(policy))
+
+
+def digest(policy: PolicyFile) -> str:
+    """A short SHA-256 of what the policy says: comments, order of fields and layout do not count.
+
+    Nor does it count over how many files it is spread.
+    """
+    content = json.dumps(policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:HASH_DIGITS]
+
+
+def _unknown_detectors(resolved: Resolved, known: Collection[str]) -> Iterator[Problem]:
+    for index, name in enumerate(resolved.policy.fail_open):
+        if name not in known:
+            what, fix = f"there is no detector `{name}`", f"use {', '.join(sorted(known))}"
+            fix = nearest(name, known, fix)
+            if resolved.sources:
+                yield resolved.sources[0].problem(("fail_open",), what, fix, (index,))
+            else:
+                yield Problem(path=resolved.files[0], line=1, column=1, what=what, fix=fix)
+
+
+class _Places:
+    """Where the rules of the policy, or of one scope, were written."""
+
+    def __init__(self, resolved: Resolved, sources: Sources | None) -> None:
+        self._resolved = resolved
+        self._sources = sources
+
+    def problem(self, rule: Rule, where: Loc, what: str, fix: str) -> Problem:
+        if self._sources is None:
+            return self._of_rule(rule, what, fix)
+        key = ("rules", rule.id, *(str(step) for step in where[:1]))
+        acting = ("rules", rule.id, "action")
+        if not where and self._sources.find(acting)[0] is not self._sources.find(key)[0]:
+            key = acting  # what is missing was not, before another file changed what is done
+        return self._sources.problem(key, what, fix, where[1:])
+
+    def inside(self, rule: Rule, fault: Fault) -> Problem:
+        """A problem inside the rule's condition."""
+        if self._sources is None:
+            return self._of_rule(rule, fault.what, fault.fix)
+        document, loc = self._sources.find(("rules", rule.id, "when"))
+        place = fault.line, fault.column
+        return document.inside(loc, place, fault.what, fault.fix, fault.shown)
+
+    def _of_rule(self, rule: Rule, what: str, fix: str) -> Problem:
+        """Only the rule's place is known of a policy that came from another process."""
+        said = f"rule {rule.id} ({self._resolved.places.get(rule.id, 'of a scope')}): {what}"
+        return Problem(path=self._resolved.files[0], line=1, column=1, what=said, fix=fix)
+
+
+def _variant(
+    policy: PolicyFile, scope: Scope | None, places: _Places, problems: list[Problem]
+) -> Variant:
+    """The rules in force in a scope, or outside of all; adds what is wrong with them."""
+    layer = policy if scope is None else scope
+    language = Language(numbers(layer), words(policy), policy.headers)
+    conditions: list[Condition] = []
+    for rule in layer.rules:
+        problems += [places.problem(rule, *misfit) for misfit in _misfits(rule)]
+        try:
+            conditions.append(language.compile(rule.when, of_parts=rule.on is not None))
+        except ConditionError as error:
+            problems += [places.inside(rule, fault) for fault in error.faults]
+    whole = len(conditions) == len(layer.rules)
+    return Variant(layer.rules if whole else (), conditions if whole else (), language, scope)
+
+
+def numbers(layer: PolicyFile | Scope) -> dict[str, float]:
+    """The thresholds of a resolved policy, which are numbers all."""
+    return {
+        name: value for name, value in layer.thresholds.items() if isinstance(value, int | float)
+    }
+
+
+def words(policy: PolicyFile) -> dict[str, Sequence[str]]:
+    """The lists of a resolved policy, which name no files any more."""
+    return {name: each for name, each in policy.lists.items() if isinstance(each, tuple)}
+
+
+Misfit = tuple[Loc, str, str]
+
+
+def _misfits(rule: Rule) -> Iterator[Misfit]:
+    """What does not fit together within a rule: (where, what, fix)."""
+    for index, selector in enumerate(rule.on or ()):
+        if selector not in ORIGINS and selector.split(":")[0] not in METHODS:
+            fix = nearest(selector, [*ORIGINS, *METHODS], f"use {', '.join([*ORIGINS, *METHODS])}")
+            yield ("on", index), f"`{selector}` is no origin and no method", fix
+    if rule.action is Action.REFUSE and rule.message is None:
+        yield (), "`message` is missing", "say to the refused person what was refused"
+    if isinstance(rule.message, dict) and ENGLISH not in rule.message:
+        fix = "add the English text, which readers of all other languages get"
+        yield ("message",), f"`{ENGLISH}` is missing", fix
+    if rule.action is Action.REWRITE:
+        yield from _misfits_of_rewrite(rule)
+    elif rule.edits:
+        what = f"`edits` do nothing where the action is `{rule.action}`"
+        yield ("edits",), what, "make it `action: rewrite`, or take them out"
+
+
+def _misfits_of_rewrite(rule: Rule) -> Iterator[Misfit]:
+    if not rule.edits:
+        yield (), "`edits` is missing", "list the edits, such as `- kind: mask_text`"
+    if rule.stage is Stage.RESPONSE:
+        yield ("action",), "an answer cannot be rewritten", "make it `action: refuse`"
+    of_pictures = bool(rule.on) and all(
+        selector.split(":")[0] in PICTURE_METHODS for selector in rule.on or ()
+    )
+    for index, edit in enumerate(rule.edits):
+        if edit.kind != "instruct" and not of_pictures:
+            what = f"`{edit.kind}` needs a text that was read from a picture"
+            fix = f"say `on: [{', '.join(PICTURE_METHODS)}]`"
+            yield ("edits", index, "kind"), what, fix

@@ -1,0 +1,1 @@
+"""Keeps what was decided and why, without payload, so that it can be decided again."""

@@ -1,0 +1,1 @@
+"""How the audit database came to its present schema, step by step."""

@@ -1,0 +1,108 @@
+"""A record as what it was recorded from, so that another policy can decide by it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from detectors.contract.exchange import (
+    DocumentPart,
+    Exchange,
+    ImagePart,
+    Line,
+    Message,
+    OpaquePart,
+    Origin,
+    Part,
+    Role,
+    Stage,
+    TextPart,
+    ToolCallPart,
+)
+from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
+from service.policy.model import Caller
+from service.store.record import Noted, Record, Scored
+
+_LINE: Final = Line(text="", box=(), score=0.0, start=0)
+_ORIGINS: Final = {origin.value: origin for origin in Origin}
+
+
+def replayable(record: Record) -> tuple[Exchange, Inspection, Caller]:
+    """What any policy decides by as it would have by the call: ``decide(*replayable(r), r.id)``.
+
+    Texts are blanks of the same length, and pictures are empty. Only the message may differ, where
+    a policy has it in the language of the text.
+    """
+    parts = tuple(_part(noted) for noted in record.parts)
+    own = (part for part in parts if part.method is None)
+    exchange = Exchange(
+        dialect=record.dialect,
+        model=record.model,
+        stage=Stage(record.stage),
+        stream=record.stream,
+        messages=tuple(
+            Message(role=Role(role), parts=tuple(islice(own, count)))
+            for role, count in record.messages
+        ),
+    )
+    inspection = Inspection(
+        parts=parts,
+        findings=tuple([_finding(scored) for scored in record.findings]),
+        runs=tuple(
+            Run(part=part, detector=detector, outcome=Outcome(outcome), ms=0.0, reason=reason)
+            for part, detector, outcome, reason in record.runs
+        ),
+        coverage=Coverage(
+            seen=record.seen,
+            inspected=record.inspected,
+            gaps=tuple(
+                Gap(part=part, kind=kind, reason=reason) for part, kind, reason in record.gaps
+            ),
+        ),
+    )
+    caller = Caller(
+        tenant=record.tenant,
+        key_group=record.key_group,
+        path=record.path,
+        headers=dict(record.headers),
+    )
+    return exchange, inspection, caller
+
+
+def _part(noted: Noted) -> Part:
+    kind, pointer, origin, parent, method, size, lines, what = noted
+    whose = _ORIGINS[origin]
+    if kind == "text":
+        return TextPart(
+            pointer=pointer,
+            origin=whose,
+            parent=parent,
+            method=method,
+            text=_blank(size),
+            lines=(_LINE,) * lines,
+        )
+    place: dict[str, Any] = {
+        "pointer": pointer,
+        "origin": whose,
+        "parent": parent,
+        "method": method,
+    }
+    if kind == "image":
+        return ImagePart(**place, data=b"", media_type="")
+    if kind == "document":
+        return DocumentPart(**place, data=b"", media_type="")
+    if kind == "tool_call":
+        return ToolCallPart(**place, name="", arguments=_blank(size))
+    return OpaquePart(**place, kind=what, reason="")
+
+
+@lru_cache(maxsize=4096)
+def _blank(size: int) -> str:
+    return " " * size
+
+
+def _finding(scored: Scored) -> Finding:
+    label, value, part, detector, start, end = scored
+    span = (start, end) if start is not None and end is not None else None
+    return Finding(label=label, score=value, part=part, detector=detector, span=span)

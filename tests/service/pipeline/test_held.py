@@ -1,0 +1,340 @@
+"""What is held back of a streamed answer, event by event, without a clock or a socket."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detectors.contract.exchange import Exchange, TextPart, ToolCallPart
+from service.pipeline.held import Held, Share
+from service.policy.model import Streaming, StreamMode
+from service.providers.openai_chat import OpenAIChat
+from service.providers.sse import Event
+
+CHAT = OpenAIChat()
+WINDOW = 40
+DONE = Event("[DONE]")
+ADDRESS = re.compile(r"[a-z]{1,6}@[a-z]{1,6}\.com")
+SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+Delta = dict[str, Any]
+
+
+def chunk(delta: Delta, index: int = 0, **more: Any) -> Event:  # noqa: ANN401 - JSON
+    return Event(json.dumps({"id": "a", "choices": [{"index": index, "delta": delta, **more}]}))
+
+
+def says(text: str, index: int = 0) -> Event:
+    return chunk({"content": text}, index)
+
+
+def calls(arguments: str, index: int = 0, **more: str) -> Event:
+    call = {"index": index, "function": {"arguments": arguments, **more}}
+    return chunk({"tool_calls": [call]})
+
+
+def streaming(mode: str = "hold", window: int = WINDOW, wait_s: float = 10) -> Streaming:
+    return Streaming(mode=StreamMode(mode), window=window, wait_s=wait_s)
+
+
+def told(exchange: Exchange) -> list[str]:
+    """The words of each part."""
+    return [
+        part.text if isinstance(part, TextPart) else f"{part.name}({part.arguments})"
+        for part in exchange.parts()
+        if isinstance(part, TextPart | ToolCallPart)
+    ]
+
+
+def texts(events: Sequence[Event], *, whole: bool = False) -> list[str]:
+    """What these events say."""
+    assembly = CHAT.assembly()
+    for event in events:
+        assembly.add(event)
+    return told(CHAT.read_answer(assembly.answer)) if events or whole else []
+
+
+@dataclass
+class Play:
+    """An answer that is held, and every share of it that was judged."""
+
+    held: Held
+    shares: list[Share] = field(default_factory=list)
+    now: float = 0.0
+
+    def hear(self, *events: Event) -> list[Event]:
+        """What leaves after these events, if nothing offends."""
+        out: list[Event] = []
+        for event in events:
+            self.held.add(event, self.now)
+            out += self.look()
+        return out
+
+    def look(self) -> list[Event]:
+        out = self.held.release(self.now)
+        while self.held.due(self.now) and not self.held.done:
+            self.judge(self.held.share(self.now))
+            out += self.held.release(self.now)
+        return out
+
+    def end(self) -> list[Event]:
+        self.judge(self.held.whole())
+        return self.held.release(self.now)
+
+    def judge(self, share: Share) -> None:
+        assert len(self.shares) < 1000
+        self.shares.append(share)
+        if ADDRESS.search("\n".join(told(share.exchange))):
+            raise OffenceFound
+        self.held.judged(share)
+
+    @property
+    def judged(self) -> list[list[str]]:
+        return [told(share.exchange) for share in self.shares]
+
+
+class OffenceFound(Exception):
+    pass
+
+
+def play(**given: Any) -> Play:  # noqa: ANN401 - settings
+    return Play(Held(CHAT, streaming(**given)))
+
+
+def test_a_short_answer_is_judged_once_and_leaves_whole() -> None:
+    script = [chunk({"role": "assistant", "content": ""}), says("short "), says("answer"), DONE]
+    playing = play()
+    assert playing.hear(*script) == []
+    assert playing.end() == script
+    assert playing.judged == [["short answer"]]
+
+
+def test_a_text_leaves_once_it_was_judged_with_what_follows() -> None:
+    words = [f"word{number:02} " for number in range(20)]
+    playing = play()
+    left = [playing.hear(says(word)) for word in words]
+    lag = [7 * (number + 1) - 7 * sum(map(len, left[: number + 1])) for number in range(20)]
+    assert max(lag) <= WINDOW + 7
+    assert min(lag[WINDOW // 7 :]) >= WINDOW // 2
+    assert texts(playing.hear(DONE) + playing.end())[0] == "".join(words)[-lag[-1] :]
+
+
+def test_a_tail_reaches_back_over_a_window_and_begins_and_ends_with_words() -> None:
+    playing = play()
+    for number in range(60):
+        playing.hear(says("word "), says(f"{number:02} "))
+    for shares in playing.judged[4:]:
+        (tail,) = shares
+        assert 2 * WINDOW <= len(tail) <= 3 * WINDOW
+        assert re.fullmatch(r"(word |\d\d )+", tail)
+
+
+def test_a_sentence_end_is_preferred_to_a_space() -> None:
+    playing = play()
+    playing.hear(says("This is how it begins and ends. It was"))
+    playing.hear(says(" so"))
+    assert playing.judged == [["This is how it begins and ends. "]]
+
+
+def test_what_waits_too_long_is_judged_and_leaves() -> None:
+    playing = play(wait_s=5)
+    assert playing.hear(says("slow ")) == []
+    assert playing.held.wake(0) == 5
+    playing.now = 3
+    assert playing.hear(says("words")) == []
+    playing.now = 5
+    assert playing.look() == [says("slow ")]
+    assert playing.judged == [["slow words"]]
+    assert playing.held.wake(5) == 8
+    playing.now = 8
+    assert playing.look() == [says("words")]
+    assert len(playing.judged) == 1
+    assert playing.held.wake(8) is None
+
+
+def test_the_arguments_of_a_tool_are_judged_when_they_are_whole() -> None:
+    begin = calls("", name="send")
+    parts = [calls('{"to": "b\\u006'), calls('1d"}')]
+    playing = play(wait_s=5)
+    assert playing.hear(begin, *parts) == []
+    playing.now = 50
+    assert playing.look() == []
+    assert playing.held.wake(50) is None
+    assert playing.hear(DONE) == []
+    assert playing.end() == [begin, *parts, DONE]
+    assert playing.judged == [['send({"to": "b\\u0061d"})']]
+
+
+def test_a_tool_call_that_the_answer_left_behind_does_not_hold_it_up() -> None:
+    call = calls("{}", name="look")
+    playing = play(wait_s=5)
+    playing.hear(call)
+    playing.now = 6
+    left = playing.hear(*(says(f"and word {number} ") for number in range(12)))
+    assert left[0] == call
+    assert any("look({})" in share for share in playing.judged)
+
+
+def test_reasoning_that_has_ended_does_not_hold_up_the_answer() -> None:
+    thought = chunk({"reasoning_content": "hm, what a question"})
+    playing = play()
+    left = playing.hear(thought, *(says(f"word {number} ") for number in range(20)))
+    assert left[0] == thought
+    assert len(left) > 10
+
+
+def test_a_choice_that_ended_early_does_not_hold_up_the_others() -> None:
+    first = [says("one", 1), chunk({}, 1, finish_reason="stop")]
+    playing = play()
+    left = playing.hear(*first, *(says(f"word {number} ") for number in range(20)))
+    assert left[:2] == first
+    assert len(left) > 10
+
+
+def test_choices_that_change_places_are_judged_anew() -> None:
+    """The second choice speaks first, so for a while it stands in the first one's place."""
+    playing = play()
+    playing.hear(*(says(f"two {number} ", 1) for number in range(9)))
+    before = len(playing.shares)
+    left = playing.hear(says("a" * WINDOW))
+    assert len(playing.shares) == before + 1
+    assert playing.judged[-1][0].startswith("a")
+    assert playing.judged[-1][1].startswith("two 0")
+    assert left == []
+
+
+def test_an_answer_that_cannot_be_read_for_a_while_waits() -> None:
+    bare = chunk({"tool_calls": [{"index": 0, "id": "c", "type": "function"}]})
+    script = [bare, calls("{}", name="f"), DONE]
+    playing = play(wait_s=5)
+    assert playing.hear(bare) == []
+    playing.now = 6
+    assert playing.look() == []
+    assert playing.hear(*script[1:]) == []
+    assert playing.end() == script
+
+
+def test_a_buffered_answer_is_judged_once_however_long_it_is() -> None:
+    script = [*(says(f"word {number} ") for number in range(50)), DONE]
+    playing = play(mode="buffer", wait_s=1)
+    playing.now = 9
+    assert playing.hear(*script) == []
+    assert playing.held.wake(9) is None
+    assert playing.end() == script
+    assert len(playing.shares) == 1
+
+
+def test_a_monitored_answer_leaves_at_once_but_for_its_end() -> None:
+    script = [says(f"word {number} ") for number in range(50)]
+    playing = play(mode="monitor")
+    assert playing.hear(*script, DONE) == script
+    assert len(playing.shares) > 5
+    assert playing.end() == [DONE]
+
+
+FILLER = st.lists(st.sampled_from(["lorem", "ipsum", "dolor", "a", "b.", "@", "x" * 15, "\n", "é"]))
+PLACED = st.sampled_from(["", "", "anna@home.com", "b@c.com", "eve@x.co"])
+
+
+@st.composite
+def answers(draw: st.DrawFn, most: int = 3) -> tuple[list[str], list[Event]]:
+    """Texts of some choices, and the chunks that spell them, cut and mixed anyhow."""
+    spoken, queues = [], []
+    for index in range(draw(st.integers(1, most))):
+        before, after = (" ".join(draw(FILLER)) for _ in range(2))
+        text = f"{before}{draw(PLACED)}{after}"
+        cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=60)))
+        pairs = zip([0, *cuts], [*cuts, len(text)], strict=True)
+        queues.append([says(text[low:high], index) for low, high in pairs])
+        spoken.append(text)
+    events: list[Event] = []
+    while any(queues):
+        events.append(draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
+    return spoken, [*events, DONE]
+
+
+def outcome(events: Sequence[Event], mode: str, window: int) -> tuple[bool, list[Event]]:
+    """Whether it was refused, and what had left by then."""
+    playing = play(mode=mode, window=window)
+    left: list[Event] = []
+    try:
+        for event in events:
+            left += playing.hear(event)
+        left += playing.end()
+    except OffenceFound:
+        return True, playing.held.sent
+    return False, left
+
+
+@given(answers(), st.sampled_from([20, 40, 200]))
+@SETTINGS
+def test_any_split_of_any_answer_is_decided_as_the_whole(
+    given_: tuple[list[str], list[Event]], window: int
+) -> None:
+    spoken, events = given_
+    offends = any(ADDRESS.search(text) for text in spoken)
+    for mode in StreamMode:
+        refused, left = outcome(events, mode, window)
+        assert refused is offends
+        assert refused or left == events
+
+
+@given(answers(), st.sampled_from([40, 200]))
+@SETTINGS
+def test_what_has_left_never_holds_an_offence(
+    given_: tuple[list[str], list[Event]], window: int
+) -> None:
+    _, left = outcome(given_[1], "hold", window)
+    refused, buffered = outcome(given_[1], "buffer", window)
+    assert not any(ADDRESS.search(text) for text in texts(left))
+    assert buffered == ([] if refused else given_[1])
+    assert (DONE in left) is not refused
+
+
+@given(answers(most=1))
+@SETTINGS
+def test_nothing_of_an_offence_leaves_that_fits_into_what_is_held_back(
+    given_: tuple[list[str], list[Event]],
+) -> None:
+    (text,), events = given_
+    offence = ADDRESS.search(text)
+    _, left = outcome(events, "hold", WINDOW)
+    if offence is not None:
+        assert offence.end() - offence.start() <= WINDOW // 2
+        assert len("".join(texts(left))) <= offence.start()
+
+
+@given(answers(most=1))
+@SETTINGS
+def test_nothing_leaves_that_was_not_judged(given_: tuple[list[str], list[Event]]) -> None:
+    """Share by share without a gap, each with a window of what stands before it."""
+    (text,), events = given_
+    playing = play()
+    covered = 0
+    try:
+        for event in events:
+            playing.hear(event)
+            for share in playing.shares:
+                ((_, end),), (tail,) = share.reach, told(share.exchange)
+                assert text[end - len(tail) : end] == tail
+                assert end - len(tail) <= max(0, covered - WINDOW)
+                covered = end
+            playing.shares.clear()
+            assert len("".join(texts(playing.held.sent))) <= max(0, covered - WINDOW // 2)
+    except OffenceFound:
+        assert ADDRESS.search(text)
+
+
+@pytest.mark.parametrize("window", [20, 200, 20_000])
+def test_a_window_of_any_size_lets_a_long_answer_through(window: int) -> None:
+    script = [*(says(f"{number} is a number. ") for number in range(200)), DONE]
+    playing = play(window=window)
+    left = playing.hear(*script)
+    assert left + playing.end() == script
+    assert len(playing.shares) <= 2 + 2 * len("".join(texts(script))) // window
