@@ -46,9 +46,9 @@ def round_batches(
 ) -> list[Batch]:
     """Batches of at most ``batch_tokens`` padded tokens, alike in length, in shuffled order."""
     rng = random.Random(f"{config.seed}-{number}-order")
-    mark = tokenizer.token_to_id(ANSWER_MARK)
+    mark = mark_of(tokenizer)
     encoded = [
-        _marked(_window(encoding.ids, example, config.train_tokens, rng), example, mark)
+        marked(_window(encoding.ids, example, config.train_tokens, rng), example, mark)
         for encoding, example in zip(
             tokenizer.encode_batch([e.text for e in examples]), examples, strict=True
         )
@@ -80,7 +80,15 @@ def collate(encoded: Sequence[Sequence[int]], examples: Sequence[Example]) -> Ba
     return Batch(ids=ids, attention=attention, targets=targets, known=known, weights=weights)
 
 
-def _marked(ids: list[int], example: Example, mark: int) -> list[int]:
+def mark_of(tokenizer: Tokenizer) -> int:
+    """The token before a model's own words. Raises ValueError if the vocabulary lacks it."""
+    mark = tokenizer.token_to_id(ANSWER_MARK)
+    if mark is None:
+        raise ValueError(f"the vocabulary lacks {ANSWER_MARK}")
+    return int(mark)
+
+
+def marked(ids: list[int], example: Example, mark: int) -> list[int]:
     """A model's own words begin with a mark, since a statement is no question."""
     return [ids[0], mark, *ids[1:]] if example.surface == ANSWER else ids
 

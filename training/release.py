@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 
 from detectors.checks.classifier import FOLDER
 from detectors.contract.labels import CLASSIFIER_LABELS, HARM
+from training.batches import mark_of, marked
 from training.calibrate import calibration, column, known
 from training.compose import Pools, compose
 from training.configuration import Config
@@ -59,10 +60,11 @@ def logits_of(folder: Path, examples: Sequence[Example], size: int) -> Array:
     """The exported model's logits (rows, labels) of each row's first window, one row at a time."""
     session = ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(size)
+    tokenizer.enable_truncation(size - 1)
     rows = []
+    mark = mark_of(tokenizer)
     for example in examples:
-        ids = np.array([tokenizer.encode(example.text).ids], np.int64)
+        ids = np.array([marked(tokenizer.encode(example.text).ids, example, mark)], np.int64)
         fed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         rows.append(session.run(["logits"], fed)[0][0])
     return np.array(rows, np.float64)

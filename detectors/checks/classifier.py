@@ -41,6 +41,8 @@ MOST_WINDOWS: Final = 800
 """Windows of one text, beyond which it is not judged, for texts of many tokens a character."""
 LEAST_SCORE: Final = 0.05
 """Scores below are not reported: no threshold stands there."""
+SPECIAL_TOKENS: Final = 3
+"""Of a window: its beginning, its end, and the mark of an answer."""
 GROUP_TOKENS: Final = 40
 """Tokens that a group of third-party lines holds at least: about the length of one instruction."""
 LINE_TOKENS: Final = 4
@@ -81,7 +83,7 @@ class Classifier:
         self, settings: Mapping[str, Any], tokenizer: Tokenizer, session: ort.InferenceSession
     ) -> None:
         self.version: str = settings["version"]
-        self._size: int = settings["window_tokens"] - 2
+        self._size: int = settings["window_tokens"] - SPECIAL_TOKENS
         self._overlap: int = settings["overlap_tokens"]
         self._slope = np.array([settings["calibration"][la][0] for la in CLASSIFIER_LABELS])
         self._shift = np.array([settings["calibration"][la][1] for la in CLASSIFIER_LABELS])
@@ -89,6 +91,7 @@ class Classifier:
         self._session = session
         self._begin = tokenizer.token_to_id("[CLS]")
         self._end = tokenizer.token_to_id("[SEP]")
+        self._mark = tokenizer.token_to_id(ANSWER_MARK)
 
     @classmethod
     def load(cls, folder: Path = FOLDER, threads: int = 1) -> Classifier:
@@ -151,7 +154,10 @@ class Classifier:
             raise DetectorError(
                 f"text too long to judge: {len(windows)} windows, at most {MOST_WINDOWS}"
             )
-        judged = [_Judged(window, self._scores(window.ids)) for window in dict.fromkeys(windows)]
+        mark = (self._mark,) if part.origin is Origin.MODEL else ()
+        judged = [
+            _Judged(window, self._scores((*mark, *window.ids))) for window in dict.fromkeys(windows)
+        ]
         runs = self._runs(tokens, places, judged) if places[1:] else []
         return self._reported(part, judged, runs) if judged else []
 

@@ -111,3 +111,16 @@ def test_augmentation_keeps_most_of_a_text() -> None:
     assert misread(text, rng, 0.0) == text
     assert misread(text, rng, 1.0) != text
     assert varied("?", "image", rng)
+
+
+def test_what_nobody_can_read_is_no_attack_as_it_stands() -> None:
+    rows = composed("composed-disguise")
+    assert rows
+    assert all(set(row.targets.values()) == {0} for row in rows)
+    assert not any(row.text in {REQUEST.text, HARMFUL.text} for row in rows)
+
+
+def test_an_answer_is_harmless_text_of_any_kind() -> None:
+    rows = composed("composed-answer")
+    assert {row.surface for row in rows} == {"answer"}
+    assert all("injection" not in row.targets and row.targets["identity"] == 0 for row in rows)
