@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from detectors.contract.detector import DetectorError
+from service.cli import policies
 from service.cli.checking import check, evaluate
 from service.cli.serving import demo, doctor, serve
 from service.evaluation.suite import SuiteError
@@ -36,6 +37,7 @@ app.command()(check)
 app.command(name="eval")(evaluate)
 app.command()(demo)
 app.command()(doctor)
+app.add_typer(policies.app, name="policy")
 
 
 def main() -> None:

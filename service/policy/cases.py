@@ -1,4 +1,4 @@
-"""Runs the cases beside a policy: recorded inspections, and the decision expected of each.
+"""Runs the cases beside a policy, and compares each decision with the one expected.
 
 What a case names and nothing else knows (a policy, a rule, a part, a label, a field, a file) is an
 error, never a pass.
@@ -6,117 +6,35 @@ error, never a pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypedDict
+from typing import TypeAlias
 
-from pydantic import Field
-
-from detectors.contract.exchange import (
-    DocumentPart,
-    Exchange,
-    ImagePart,
-    Line,
-    Message,
-    OpaquePart,
-    Origin,
-    Part,
-    Role,
-    Stage,
-    TextPart,
-    ToolCallPart,
-)
-from detectors.contract.finding import Coverage, Finding, Gap, Inspection
+from detectors.contract.exchange import Part, Stage
 from detectors.contract.labels import LABELS
+from service.policy.case_file import Case, CaseFile
 from service.policy.document import Document, PolicyError, Problem
 from service.policy.engine import Policy
 from service.policy.load import load
-from service.policy.model import KEBAB, Action, Decision, EditKind, Written
+from service.policy.model import Decision
+from service.policy.resolve import resolve
 from service.policy.spelling import nearest
+from service.policy.staging import caller_of, exchange_of, inspection_of, parts_of
 
-_BOX: Final = ((0.0, 0.0), (200.0, 0.0), (200.0, 16.0), (0.0, 16.0))
-
-
-class _Place(TypedDict):
-    """Where a part stands, whatever its kind."""
-
-    pointer: str
-    origin: Origin
-    parent: str | None
-    method: str | None
-
-
-class CasePart(Written):
-    """A part, under a name of its own; ``of`` names the part that it was derived from."""
-
-    name: Annotated[str, Field(pattern=KEBAB)]
-    kind: Literal["text", "image", "document", "tool_call", "opaque"]
-    origin: Origin
-    of: str | None = None
-    method: str | None = None
-    text: str = "some text"
-
-
-class CaseFinding(Written):
-    """What a check found in a part."""
-
-    part: str
-    label: str
-    score: Annotated[float, Field(ge=0, le=1)]
-    span: tuple[int, int] | None = None
-
-
-class CaseGap(Written):
-    """A part that was not inspected."""
-
-    part: str
-    kind: str
-
-
-class CaseEdit(Written):
-    """An edit that is expected."""
-
-    kind: EditKind
-    part: str | None = None
-    spans: tuple[tuple[int, int], ...] = ()
-
-
-class Expected(Written):
-    """The decision that is expected; ``edits`` are compared only where they are written."""
-
-    action: Action
-    rules: tuple[str, ...]
-    shadow: tuple[str, ...] = ()
-    edits: tuple[CaseEdit, ...] | None = None
-
-
-class Case(Written):
-    """An exchange, as its inspection left it, and the decision expected."""
-
-    id: Annotated[str, Field(pattern=KEBAB)]
-    stage: Stage = Stage.REQUEST
-    dialect: str = "openai_chat"
-    model: str = "any"
-    stream: bool = False
-    parts: Annotated[tuple[CasePart, ...], Field(min_length=1)]
-    findings: tuple[CaseFinding, ...] = ()
-    gaps: tuple[CaseGap, ...] = ()
-    expect: Expected
-
-
-class CaseFile(Written):
-    """Cases of one policy; ``policy`` is its path, from this file's folder."""
-
-    policy: str
-    cases: Annotated[tuple[Case, ...], Field(min_length=1)]
+Ask: TypeAlias = Callable[[Case, Policy], Decision]
+"""Inspects a case's request with the real detectors, and decides it by the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one case came out: what was expected and what was decided, in comparable words."""
+    """How one case came out: what was expected and what was decided, in comparable words.
+
+    ``path`` is the file of the case, ``policy`` that of its policy, ``rules`` those expected.
+    """
 
     path: Path
+    policy: Path
     case: str
     rules: tuple[str, ...]
     expected: Mapping[str, object]
@@ -149,8 +67,11 @@ def files(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def run(path: Path) -> tuple[Outcome, ...]:
-    """Runs the cases of one file. Raises ``PolicyError`` if it, or its policy, is wrong."""
+def run(path: Path, ask: Ask | None = None) -> tuple[Outcome, ...]:
+    """Runs the cases of one file. Raises ``PolicyError`` if it, or its policy, is wrong.
+
+    Without ``ask`` only recorded inspections are run: requests are checked, and have no outcome.
+    """
     document = Document(path)
     written = document.parse(CaseFile)
     source = path.parent / written.policy
@@ -162,13 +83,37 @@ def run(path: Path) -> tuple[Outcome, ...]:
     problems = list(_unknown(document, written, policy))
     if problems:
         raise PolicyError(problems)
-    return tuple(_outcome(path, case, policy) for case in written.cases)
+    outcomes = []
+    for case in written.cases:
+        if case.request is None:
+            outcomes.append(_outcome(path, source, case, *_decided(case, policy)))
+        elif ask is not None:
+            outcomes.append(_outcome(path, source, case, ask(case, policy), {}))
+    return tuple(outcomes)
 
 
 def uncovered(policy: Policy, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     """The ids of the policy's rules that none of these cases of it expects to match."""
     expected = {rule for outcome in outcomes for rule in outcome.rules}
-    return tuple(rule.id for rule in policy.written.rules if rule.id not in expected)
+    return tuple(name for name in _rules(policy) if name not in expected)
+
+
+def untested(outcomes: Sequence[Outcome]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Each policy that has cases here, and its rules that have none.
+
+    A case of a policy that it extends counts: the rule was taken over with it.
+    """
+    for path in dict.fromkeys(outcome.policy for outcome in outcomes):
+        files = {each.resolve() for each in resolve(path).files}
+        own = [outcome for outcome in outcomes if outcome.policy.resolve() in files]
+        yield path, uncovered(load(path), own)
+
+
+def _rules(policy: Policy, stage: Stage | None = None) -> tuple[str, ...]:
+    """The ids of the rules of a stage, or of both; those of scopes too."""
+    written = policy.written
+    every = [*written.rules, *(rule for scope in written.select for rule in scope.rules)]
+    return tuple(dict.fromkeys(rule.id for rule in every if stage in {None, rule.stage}))
 
 
 def _unknown(document: Document, written: CaseFile, policy: Policy) -> Iterator[Problem]:
@@ -178,6 +123,8 @@ def _unknown(document: Document, written: CaseFile, policy: Policy) -> Iterator[
         if case.id in ids:
             yield document.problem((*at, "id"), "an earlier case has this id too", "rename one")
         ids.add(case.id)
+        for where, what, fix in _misfits(case):
+            yield document.problem((*at, *where), what, fix)
         for where, name, known in _references(case, policy):
             if name not in known:
                 fix = nearest(name, known, f"known here: {', '.join(known) or 'none'}")
@@ -191,15 +138,38 @@ def _unknown(document: Document, written: CaseFile, policy: Policy) -> Iterator[
                 yield document.problem((*at, "parts", number), what, "write both, or neither")
 
 
+def _misfits(case: Case) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """What does not fit together within a case: (where, what, fix)."""
+    if case.request is None:
+        if not case.parts:
+            yield (), "says nothing that could be decided", "write `parts`, or a `request`"
+        return
+    for field in ("parts", "findings", "gaps"):
+        if getattr(case, field):
+            what = f"a `request` is inspected, so its `{field}` cannot be written"
+            yield (field,), what, "write either `request` or `parts` with what was found"
+    asked = case.request
+    if not (asked.text or asked.picture or asked.tool_result):
+        yield ("request",), "an empty request", "give it `text`, `picture` or `tool_result`"
+    if case.stage is not Stage.REQUEST:
+        yield ("stage",), "a `request` has the stage `request`", "take `stage` out"
+    for field in ("dialect", "stream"):
+        if field in case.model_fields_set:
+            what = f"`{field}` stands with `parts`; a `request` is one of openai_chat, not streamed"
+            yield (field,), what, "take it out"
+
+
 def _references(
     case: Case, policy: Policy
 ) -> Iterator[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
     """Where the case names something, what it names, and what there is to name."""
     parts = tuple(part.name for part in case.parts)
-    rules = tuple(rule.id for rule in policy.written.rules if rule.stage is case.stage)
+    rules = _rules(policy, case.stage)
     for index, part in enumerate(case.parts):
         if part.of is not None:
             yield ("parts", index, "of"), part.of, parts[:index]
+    for name in case.headers:
+        yield ("headers", name), name, policy.written.headers
     for index, finding in enumerate(case.findings):
         yield ("findings", index, "part"), finding.part, parts
         yield ("findings", index, "label"), finding.label, LABELS
@@ -213,11 +183,15 @@ def _references(
             yield ("expect", "edits", index, "part"), edit.part, parts
 
 
-def _outcome(path: Path, case: Case, policy: Policy) -> Outcome:
-    parts: dict[str, Part] = {}
-    for each in case.parts:
-        parts[each.name] = _part(each, parts.get(each.of or ""))
-    decision = policy.decide(_exchange(case, parts.values()), _inspection(case, parts))
+def _decided(case: Case, policy: Policy) -> tuple[Decision, Mapping[str, Part]]:
+    parts = parts_of(case)
+    exchange = exchange_of(case, parts.values())
+    return policy.decide(exchange, inspection_of(case, parts), caller_of(case)), parts
+
+
+def _outcome(
+    path: Path, source: Path, case: Case, decision: Decision, parts: Mapping[str, Part]
+) -> Outcome:
     expect = case.expect
     expected: dict[str, object] = {
         "action": str(expect.action),
@@ -229,81 +203,19 @@ def _outcome(path: Path, case: Case, policy: Policy) -> Outcome:
         "rules": list(decision.rules),
         "shadow": list(decision.shadow),
     }
-    if expect.edits is not None:
+    if expect.edits is not None and case.request is None:
         expected["edits"] = [(str(each.kind), each.part, each.spans) for each in expect.edits]
         decided["edits"] = _edits(decision, parts)
+    elif expect.edits is not None:
+        # The parts of a request have no names here, so its edits are compared by kind.
+        expected["edits"] = [str(each.kind) for each in expect.edits]
+        decided["edits"] = [str(each.kind) for each in decision.edits]
     rules = (*expect.rules, *expect.shadow)
-    return Outcome(path=path, case=case.id, rules=rules, expected=expected, decided=decided)
+    return Outcome(
+        path=path, policy=source, case=case.id, rules=rules, expected=expected, decided=decided
+    )
 
 
 def _edits(decision: Decision, parts: Mapping[str, Part]) -> list[object]:
     names = {part.key: name for name, part in parts.items()}
     return [(str(each.kind), names.get(each.part or ""), each.spans) for each in decision.edits]
-
-
-def _exchange(case: Case, parts: Iterable[Part]) -> Exchange:
-    role = Role.USER if case.stage is Stage.REQUEST else Role.ASSISTANT
-    sent = tuple(part for part in parts if part.method is None)
-    return Exchange(
-        dialect=case.dialect,
-        model=case.model,
-        stage=case.stage,
-        messages=(Message(role=role, parts=sent),),
-        stream=case.stream,
-    )
-
-
-def _inspection(case: Case, parts: Mapping[str, Part]) -> Inspection:
-    findings = tuple(
-        Finding(
-            label=each.label,
-            score=each.score,
-            part=parts[each.part].key,
-            detector="case",
-            span=each.span,
-        )
-        for each in case.findings
-    )
-    gaps = tuple(
-        Gap(part=parts[each.part].key, kind=each.kind, reason="case") for each in case.gaps
-    )
-    seen = sum(part.method is None for part in parts.values())
-    coverage = Coverage(seen=seen, inspected=max(0, seen - len(gaps)), gaps=gaps)
-    return Inspection(parts=tuple(parts.values()), findings=findings, runs=(), coverage=coverage)
-
-
-def _part(written: CasePart, source: Part | None) -> Part:
-    place = _Place(
-        pointer=source.pointer if source is not None else f"/{written.name}",
-        origin=written.origin,
-        parent=source.key if source is not None else None,
-        method=written.method,
-    )
-    match written.kind:
-        case "text":
-            lines = _lines(written.text) if isinstance(source, ImagePart) else ()
-            return TextPart(**place, text=written.text, lines=lines)
-        case "image":
-            return ImagePart(**place, data=b"", media_type="image/png")
-        case "document":
-            return DocumentPart(**place, data=b"", media_type="application/pdf")
-        case "tool_call":
-            return ToolCallPart(**place, name="tool", arguments=written.text)
-        case "opaque":
-            return OpaquePart(**place, kind="case", reason="case")
-
-
-def _lines(text: str) -> tuple[Line, ...]:
-    """The text's lines, one below the other, as if they had been read from a picture."""
-    starts = [0]
-    for line in text.splitlines()[:-1]:
-        starts.append(starts[-1] + len(line) + 1)
-    return tuple(
-        Line(
-            text=line,
-            box=tuple((x, y + 20.0 * row) for x, y in _BOX),
-            score=1.0,
-            start=start,
-        )
-        for row, (line, start) in enumerate(zip(text.splitlines(), starts, strict=True))
-    )

@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from service.policy.cases import files, run, uncovered
+from service.policy.case_file import Case
+from service.policy.cases import files, run, uncovered, untested
+from service.policy.engine import Policy
 from service.policy.load import PolicyError, load
+from service.policy.model import Action, Decision
 
 POLICY = """\
 version: 1
@@ -153,3 +156,63 @@ def test_edits_are_compared_where_they_are_written(path: Path, edits: str, passe
     expect = f"    expect: {{action: rewrite, rules: [mask], shadow: [watch], edits: {edits}}}\n"
     path.write_text(HEAD + found + expect, encoding="utf-8")
     assert [outcome.passed for outcome in run(path)] == [passed]
+
+
+REQUEST = HEAD.split("    parts:", maxsplit=1)[0]
+WRONG_REQUESTS = [
+    ("    request: {}\n", "4:14", "an empty request", "`text`"),
+    ("    request: {txt: a}\n", "4:15", "`txt` is not a field", "`text`"),
+    ("    request: {text: a, role: tool}\n", "4:30", "`tool` is not 'user'", "write"),
+    ("    request: {picture: {on: wall}}\n", "4:29", "`wall` is not 'photo'", "write"),
+    (f"    request: {{text: a}}\n{HARM}", "5:15", "its `findings` cannot be written", "either"),
+    ("    stage: response\n    request: {text: a}\n", "4:12", "has the stage `request`", "take"),
+    ("    stream: true\n    request: {text: a}\n", "4:13", "`stream` stands with", "take it out"),
+    ("    headers: {x-team: a}\n    request: {text: a}\n", "4:23", "`x-team` is not kn", "none"),
+    ("", "3:5", "says nothing that could be decided", "`parts`, or a `request`"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "what", "fix"), WRONG_REQUESTS)
+def test_a_wrong_request(path: Path, text: str, place: str, what: str, fix: str) -> None:
+    path.write_text(f"{REQUEST}{text}    expect: {{action: forward, rules: []}}\n", "utf-8")
+    with pytest.raises(PolicyError) as raised:
+        run(path)
+    said = str(raised.value)
+    assert f"{path}:{place}: " in said
+    assert what in said
+    assert fix in said.split("Fix: ")[1]
+
+
+def test_a_request_is_asked_and_compared(path: Path) -> None:
+    text = "    request: {text: a}\n    expect: {action: refuse, rules: [harm]}\n"
+    path.write_text(REQUEST + text, encoding="utf-8")
+    asked: list[str] = []
+
+    def ask(case: Case, policy: Policy) -> Decision:
+        asked.append(case.id)
+        return Decision(action=Action.FORWARD, policy=policy.hash, rules=("answer",))
+
+    assert run(path) == ()
+    outcome = run(path, ask)[0]
+    assert asked == ["one"]
+    assert not outcome.passed
+    assert outcome.decided["rules"] == ["answer"]
+
+
+def test_a_scope_is_tried_by_who_calls(path: Path) -> None:
+    policy = path.parent.parent / "policy.yaml"
+    change = "override: [{id: harm, when: harm > 0.1}]"
+    school = f"select: [{{id: school, description: d, tenants: ['s-*'], {change}}}]\n"
+    policy.write_text(f"{POLICY}{school}may_loosen: [harm]\n", encoding="utf-8")
+    low = HARM.replace("0.9", "0.2")
+    tenant = "    tenant: s-1\n"
+    path.write_text(HEAD + low + tenant + EXPECT, encoding="utf-8")
+    assert run(path)[0].passed
+    path.write_text(HEAD + low + EXPECT, encoding="utf-8")
+    assert not run(path)[0].passed
+
+
+def test_a_policy_with_a_rule_that_no_case_expects_is_named(path: Path) -> None:
+    path.write_text(HEAD + HARM + EXPECT, encoding="utf-8")
+    (source, rules), *more = untested(run(path))
+    assert (source.name, rules, more) == ("policy.yaml", ("answer", "mask"), [])

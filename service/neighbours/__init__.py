@@ -1,0 +1,1 @@
+"""Neighbours: programs that ask for an inspection and forward by themselves."""
