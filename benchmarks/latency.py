@@ -170,7 +170,7 @@ def tables(bench: Bench) -> Iterator[str]:
     yield f"### {STREAM.name}, {few}"
     yield (
         f"The model's server writes a word each {1000 * WORD_S:.0f} ms. Glassgate holds a stream "
-        "back by a window of 200 characters, and judges what follows before it lets go of what came."
+        "back by a window of 200 characters: what came leaves once what follows was judged with it."
     )
     yield stream_table(cells, STREAM.name, first)
     yield f"### Where the time goes: guard on, new content, {few}"

@@ -24,6 +24,7 @@ from detectors.contract.exchange import (
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
 from detectors.views.join import join
 from detectors.views.metadata import UNSEEN
+from detectors.views.ocr.hidden import UNSENT
 
 MOST_PARTS: Final = 2048  # with the derived ones: a request may not cost without bound
 MOST_DEPTH: Final = 4  # of views upon views
@@ -198,7 +199,11 @@ def _read_from_pictures(sheet: _Sheet) -> dict[str, list[TextPart]]:
     pictures = {part.key for part in sheet.parts if isinstance(part, ImagePart)}
     read: dict[str, list[TextPart]] = {}
     for part in sheet.parts:
-        if isinstance(part, TextPart) and part.parent in pictures and part.method not in UNSEEN:
+        if (
+            isinstance(part, TextPart)
+            and part.parent in pictures
+            and part.method not in UNSEEN | UNSENT
+        ):
             read.setdefault(part.parent, []).append(part)
     return read
 

@@ -42,8 +42,10 @@ def find_lines(session: onnxruntime.InferenceSession, picture: Picture) -> list[
     size = (_round(width * scale), _round(height * scale))
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     shown = cv2.resize(picture, size, interpolation=kernel)
-    tensor = ((shown.astype(np.float32) - MEAN) / STD).transpose(2, 0, 1)[np.newaxis]
-    probability = session.run(None, {"x": tensor})[0][0, 0]
+    tensor = np.ascontiguousarray(shown.transpose(2, 0, 1), dtype=np.float32)
+    tensor -= MEAN[:, np.newaxis, np.newaxis]
+    tensor /= STD[:, np.newaxis, np.newaxis]
+    probability = session.run(None, {"x": tensor[np.newaxis]})[0][0, 0]
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
     limit = np.array([width, height], dtype=np.float32)
     return [np.clip(quad * ratio, 0, limit) for quad in _quads(probability)]

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Self
 
 import cv2
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import ImagePart, Line, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import Limits, decode, flatten, upright
-from detectors.views.ocr.detect import Picture
+from detectors.views.ocr.hidden import bgr, hidden_lines
 from detectors.views.ocr.models import FOLDER, Models, load_models
 from detectors.views.ocr.read import read
 from detectors.views.ocr.recognise import Reading
@@ -64,25 +63,20 @@ class Ocr:
     def reveal(self, part: Part) -> Sequence[Part]:
         """One text part of all lines in reading order, or nothing where no text was read.
 
+        What only another look shows is a part of its own (``ocr:faint``; see ``hidden.py``).
         Text that is there and cannot be read is an ``OpaquePart`` beside it. Raises
         ``MediaError`` for a broken picture and ``TooMuchTextError``.
         """
         if not isinstance(part, ImagePart):
             return ()
-        image = flatten(upright(decode(part.data, Limits())))
-        every = self._read(image)
-        found: list[Part] = []
-        if readings := [line for line in every if _legible(line)]:
-            found.append(
-                TextPart(
-                    pointer=part.pointer,
-                    origin=Origin.THIRD_PARTY,
-                    parent=part.key,
-                    method=self.name,
-                    text="\n".join(reading.text for reading in readings),
-                    lines=_lines(readings),
-                )
-            )
+        sent = bgr(flatten(upright(decode(part.data, Limits()))))
+        every = read(self._models, sent, self._most_lines)
+        read_by = {self.name: [line for line in every if _legible(line)]}
+        for method, lines in hidden_lines(self._models, part, sent, read_by[self.name]):
+            read_by.setdefault(method, []).extend(lines)
+        found: list[Part] = [
+            _text(part, method, lines) for method, lines in read_by.items() if lines
+        ]
         if _unread(every):
             found.append(
                 OpaquePart(
@@ -101,12 +95,20 @@ class Ocr:
         image = Image.new("RGB", (320, 96), "white")
         font = ImageFont.load_default(40)
         ImageDraw.Draw(image).text((40, 20), KNOWN_WORD, fill="black", font=font)
-        if [line.text for line in self._read(image)] != [KNOWN_WORD]:
+        lines = read(self._models, bgr(image), self._most_lines)
+        if [line.text for line in lines] != [KNOWN_WORD]:
             raise SelfCheckError("ocr: did not read the word that it drew; reinstall glassgate")
 
-    def _read(self, image: Image.Image) -> list[Reading]:
-        picture: Picture = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)
-        return read(self._models, picture, self._most_lines)
+
+def _text(part: ImagePart, method: str, readings: Sequence[Reading]) -> TextPart:
+    return TextPart(
+        pointer=part.pointer,
+        origin=Origin.THIRD_PARTY,
+        parent=part.key,
+        method=method,
+        text="\n".join(reading.text for reading in readings),
+        lines=_lines(readings),
+    )
 
 
 def _legible(reading: Reading) -> bool:
