@@ -55,12 +55,25 @@ def glassgate(folder: Path, upstream_port: int) -> Iterator[int]:
     ``glassgate.log`` in the folder.
     """
     port, admin = free_port(), free_port()
-    command = [sys.executable, "-m", "service.cli.main", "serve"]
-    command += ["--upstream", f"http://127.0.0.1:{upstream_port}"]
-    command += ["--port", str(port), "--admin-port", str(admin)]
+    flags = ["--upstream", f"http://127.0.0.1:{upstream_port}"]
     set_here = {"GLASSGATE_PASS_THROUGH": f"POST {UNINSPECTED}{CHAT}"}
-    with _running("glassgate", command, f"http://127.0.0.1:{admin}/readyz", folder, set_here):
+    with glassgate_with(folder, flags, port, admin, set_here):
         yield port
+
+
+@contextmanager
+def glassgate_with(
+    folder: Path,
+    flags: Sequence[str],
+    port: int,
+    admin: int,
+    set_here: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """``glassgate serve`` with these flags on these ports, from when it is ready."""
+    command = [sys.executable, "-m", "service.cli.main", "serve", *flags]
+    command += ["--port", str(port), "--admin-port", str(admin)]
+    with _running("glassgate", command, f"http://127.0.0.1:{admin}/readyz", folder, set_here):
+        yield
 
 
 @contextmanager

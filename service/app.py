@@ -26,10 +26,13 @@ from service.errors import (
 )
 from service.fetch.client import Fetcher
 from service.fetch.rules import Rules
+from service.neighbours.table import NEIGHBOURS
 from service.own_checks.load import load as own_checks
 from service.pipeline.caller import Callers
+from service.pipeline.consult import Desk
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import PASSED, Call, Gate, Ledger, Reply
+from service.pipeline.handle import PASSED, Call, Ledger, Reply
+from service.pipeline.in_force import InForce
 from service.pipeline.pool import InspectionPool
 from service.policy.compile import compile_policy
 from service.policy.resolve import Resolved, merge
@@ -75,13 +78,12 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     pool = InspectionPool(settings.threads, settings.queue)
     fetcher = _fetcher(settings)
     ledger = Ledger(writer=_writer(settings), required=settings.audit_full == "refuse")
-    gate = Gate(examiner, upstream, pool, fetcher, ledger)
     callers = Callers(
         tenant_header=settings.tenant_header.lower(),
         groups={key: group for group, keys in settings.key_groups.items() for key in keys},
     )
+    gate = Desk(examiner, upstream, pool, fetcher, ledger)
     passes = PASS_THROUGH | set(settings.pass_through)
-    _expect(examiner)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -96,22 +98,24 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     app = FastAPI(
         title="Glassgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
+    app.state.gate = gate
+    switch(app, gate.in_force)
 
     @app.api_route("/{path:path}", methods=METHODS)
     async def every_path(request: Request) -> Response:
         path, query = _target(request)
         provider = find(request.method, path, query)
+        if provider is None and settings.neighbours and (request.method, path) not in passes:
+            provider = NEIGHBOURS.get((request.method, path))
         try:
             if provider is not None:
                 body = await _body(request, settings)
-                headers = request.headers.items()
-                caller = callers.of(path, headers, examiner.policy.written.headers)
                 call = Call(
                     provider=provider,
                     path=path + query,
-                    headers=headers,
+                    headers=request.headers.items(),
                     body=body,
-                    caller=caller,
+                    callers=callers,
                 )
                 return _response(await _unless_gone(request, gate.handle(call)))
             if (request.method, path) in passes:
@@ -129,16 +133,30 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     return app
 
 
+def switch(app: FastAPI, in_force: InForce) -> None:
+    """From now on calls begin on these policies. What is under way ends on that of its beginning.
+
+    May be called from any thread.
+    """
+    for each in in_force.examiners:
+        _expect(each)
+    metrics.policy_in_force(in_force.examiner.policy.hash)
+    app.state.gate.in_force = in_force
+
+
 def _expect(examiner: Examiner) -> None:
     """Starts the series of all that may be counted."""
     policy = examiner.policy.written
     written = [*policy.rules, *(rule for scope in policy.select for rule in scope.rules)]
     metrics.expect(
-        dialects={*(provider.dialect for provider in ENDPOINTS.values()), PASSED},
+        dialects={
+            *(provider.dialect for provider in (*ENDPOINTS.values(), *NEIGHBOURS.values())),
+            PASSED,
+        },
         rules=[rule.id for rule in written if rule.mode.value == "enforce"],
         shadow=[rule.id for rule in written if rule.mode.value == "shadow"],
+        policy=examiner.policy.hash,
     )
-    metrics.policy_in_force(examiner.policy.hash)
     metrics.models_loaded(examiner.inspector.versions())
 
 

@@ -12,100 +12,27 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, Pipe
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import multiprocess
 
-from service.admin.app import WorkerState, admin
-from service.policy.compile import compile_policy
-from service.policy.resolve import Resolved, merge
+from service.admin.app import admin
+from service.crew import StartError, Supervisor
+from service.reload import LOOK_S as FILES_LOOK_S
+from service.reload import Reload
 from service.sandbox.app import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
 from service.store.database import Database
-from service.worker import DRAIN_S, Report, work
+
+__all__ = ["StartError", "serve"]
 
 LOOK_S: Final = 0.1  # between two looks at the workers
-RESTART_S: Final = 1.0  # before a worker that ended is started anew
 BACKLOG: Final = 2048
-
-
-class StartError(Exception):
-    """A worker cannot start; the message is its own."""
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A worker process and the supervisor's end of its pipe."""
-
-    process: SpawnProcess
-    pipe: Connection
-    report: Report | None = None
-    ended: float = 0.0
-
-
-class Supervisor:
-    """The workers of one service. A ``Fleet`` for the admin listener."""
-
-    def __init__(
-        self, settings: Settings, policy: Resolved, upstream_url: str, listener: socket.socket
-    ) -> None:
-        self._start = (settings, policy.model_dump_json(), upstream_url, listener)
-        self._crew = [self._spawn() for _ in range(settings.workers)]
-
-    def workers(self) -> Sequence[WorkerState]:
-        """How each worker is, in order."""
-        return [_state(index, worker) for index, worker in enumerate(self._crew)]
-
-    def look(self) -> None:
-        """Hears what the workers report, and starts anew those that ended.
-
-        Raises:
-            StartError: a worker cannot start.
-        """
-        for index, worker in enumerate(self._crew):
-            _hear(worker)
-            if worker.report is not None and worker.report.error:
-                raise StartError(worker.report.error)
-            if worker.process.is_alive():
-                continue
-            now = time.monotonic()
-            if not worker.ended:
-                worker.ended = now
-                multiprocess.mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]
-                if worker.report is None:
-                    raise StartError(f"a worker ended at start (exit {worker.process.exitcode})")
-            elif now - worker.ended >= RESTART_S:
-                self._crew[index] = self._spawn()
-
-    def stop(self) -> None:
-        """Ends the workers: asked first, then killed when what they drain takes too long."""
-        for worker in self._crew:
-            worker.process.terminate()
-        deadline = time.monotonic() + DRAIN_S + 2
-        for worker in self._crew:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-
-    def _spawn(self) -> _Worker:
-        ours, theirs = Pipe(duplex=True)
-        process = get_context("spawn").Process(target=work, args=(*self._start, theirs))
-        # A terminal's Ctrl-C reaches the workers too, but is the supervisor's to answer.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        process.start()
-        signal.signal(signal.SIGINT, before)
-        theirs.close()
-        return _Worker(process, ours)
 
 
 def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
@@ -119,8 +46,7 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
             and where.
     """
     # A worker that is started anew decides as its siblings do, whatever became of the files.
-    policy = merge(settings.policy)
-    compile_policy(policy)
+    policy = Reload(settings.policy)
     if settings.audit:
         Database(settings.audit).prepare()
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
@@ -131,7 +57,7 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(settings: Settings, policy: Resolved, started: Callable[[int, int], None]) -> None:
+async def _serve(settings: Settings, policy: Reload, started: Callable[[int, int], None]) -> None:
     listener = _bind(settings.host, settings.port)
     operator = _bind(settings.admin_host, settings.admin_port, "admin-")
     servers: list[_Quiet] = []
@@ -140,11 +66,19 @@ async def _serve(settings: Settings, policy: Resolved, started: Callable[[int, i
         model = _bind("127.0.0.1", 0)
         upstream_url = f"http://127.0.0.1:{model.getsockname()[1]}"
         servers.append(_listen(sandbox(), model))
-    supervisor = Supervisor(settings, policy, upstream_url, listener)
+    ruling = policy.ruling()
+    supervisor = Supervisor(settings, ruling, upstream_url, listener)
+    policy.lead(supervisor)
+    ending = threading.Event()
+    watching: asyncio.Task[None] | None = None
     try:
-        servers.append(_listen(admin(supervisor), operator))
+        servers.append(_listen(admin(supervisor, policy), operator))
+        watching = asyncio.create_task(_watch_files(policy, ending))
         await _watch(supervisor, lambda: started(_port(listener), _port(operator)))
     finally:
+        ending.set()
+        if watching is not None:
+            await watching
         await asyncio.to_thread(supervisor.stop)
         for server in servers:
             server.should_exit = True
@@ -164,6 +98,20 @@ async def _watch(supervisor: Supervisor, ready: Callable[[], None]) -> None:
             ready()
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), LOOK_S)
+
+
+async def _watch_files(policy: Reload, ending: threading.Event) -> None:
+    """Takes over edits of the policy; on SIGHUP whether there were any or not."""
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    while not ending.is_set():
+        if asked.is_set():
+            asked.clear()
+            await asyncio.to_thread(policy.reload)
+        else:
+            await asyncio.to_thread(policy.look, ending)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), FILES_LOOK_S)
 
 
 def _listen(app: FastAPI, listener: socket.socket) -> _Quiet:
@@ -211,22 +159,3 @@ def _bind(host: str, port: int, kind: str = "") -> socket.socket:
 def _port(listener: socket.socket) -> int:
     port: int = listener.getsockname()[1]
     return port
-
-
-def _hear(worker: _Worker) -> None:
-    with suppress(EOFError, OSError):
-        if worker.pipe.poll():
-            worker.report = worker.pipe.recv()
-
-
-def _state(index: int, worker: _Worker) -> WorkerState:
-    report = worker.report or Report()
-    alive = worker.process.is_alive()
-    return WorkerState(
-        index=index,
-        pid=worker.process.pid if alive else None,
-        ready=alive and worker.report is not None and not report.error,
-        policy=report.policy,
-        models=report.models,
-        error=report.error or ("" if alive else "the worker ended and is started anew"),
-    )

@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         '`[{"model": "llava*", "detail": "*", "long": 672}]`',
     )
     checks: Path | None = Field(None, description="a file of checks of your own")
+    neighbours: bool = Field(
+        True, description="whether guard, moderations and LiteLLM's guardrail are answered"
+    )
     tenant_header: str = Field(
         "", description="header in which the gateway before this one names the tenant"
     )

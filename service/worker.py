@@ -8,16 +8,20 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 import uvicorn
 from fastapi import FastAPI
 
 from detectors.contract.detector import DetectorError
-from service.app import examiner, proxy
+from service.app import examiner, proxy, switch
+from service.pipeline.examine import Examiner
+from service.pipeline.in_force import InForce
+from service.policy.compile import compile_policy
 from service.policy.document import PolicyError
 from service.policy.resolve import Resolved
 from service.settings import Settings
@@ -28,29 +32,63 @@ DRAIN_S = 10  # how long requests under way may take to end after a stop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a worker tells the supervisor: that it serves, or why it cannot."""
+    """What a worker tells the supervisor: that it serves, or why it cannot.
 
+    ``ruling`` is the number of the one by which it decides, ``policy`` and ``trial`` are hashes.
+    """
+
+    ruling: int = 0
     policy: str = ""
+    trial: str = ""
     models: dict[str, str] = field(default_factory=dict)
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """By which policies is to be decided; each is a resolved one as JSON.
+
+    ``trial`` decides the ``share`` of the requests, if there is one, and ``policy`` the others. A
+    worker that is sent one makes it ready, and says so; it decides by it once told to ``Switch``.
+    """
+
+    number: int
+    policy: str
+    trial: str = ""
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker could decide by the ruling with this number; or cannot, and why."""
+
+    ruling: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Decide by the ruling with this number from now on."""
+
+    ruling: int
+
+
 def work(
     settings: Settings,
-    policy: str,
+    ruling: Ruling,
     upstream_url: str,
     listener: socket.socket,
     tell: Connection,
 ) -> None:
-    """Serves until the supervisor says stop or is gone. Runs as a process of its own.
-
-    ``policy`` is the resolved policy as JSON, so that all workers decide by the same one.
-    """
+    """Serves until the supervisor says stop or is gone. Runs as a process of its own."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal's; the supervisor reads the policy
     lines.configure(settings.log_level)
     _keep_memory()
-    threading.Thread(target=_end_with, args=(tell,), daemon=True).start()
+    obedience = _Obedience(tell)
+    threading.Thread(target=obedience.run, daemon=True).start()
     try:
-        examining = examiner(settings, Resolved.model_validate_json(policy))
+        examining = examiner(settings, Resolved.model_validate_json(ruling.policy))
+        in_force = _in_force(ruling, examining)
     except (DetectorError, PolicyError) as error:
         tell.send(Report(error=str(error)))
         return
@@ -58,9 +96,9 @@ def work(
         tell.send(Report(error=f"{type(error).__name__}: {error}"))
         return
     app = proxy(settings, examining, upstream_url)
-    report = Report(policy=examining.policy.hash, models=examining.inspector.versions())
+    switch(app, in_force)
     config = uvicorn.Config(
-        _telling(app, tell, report),
+        _telling(app, partial(obedience.begin, app, ruling)),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -80,23 +118,78 @@ def _keep_memory() -> None:
             mallopt(option, value)  # malloc.h: M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
 
-def _telling(app: FastAPI, tell: Connection, report: Report) -> FastAPI:
+def _telling(app: FastAPI, tell: Callable[[], None]) -> FastAPI:
     """The app that reports when it is up."""
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(served: FastAPI) -> AsyncIterator[None]:
         async with inner(served):
-            tell.send(report)
+            tell()
             yield
 
     app.router.lifespan_context = lifespan
     return app
 
 
-def _end_with(supervisor: Connection) -> None:
-    """Nobody would stop an orphan: it stops itself when the supervisor's end of the pipe closes."""
-    try:
-        supervisor.recv()
-    except (EOFError, OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
+def _in_force(ruling: Ruling, examining: Examiner) -> InForce:
+    """What the ruling asks for, where this examines by its policy. Raises ``PolicyError``."""
+    trial = _by(ruling.trial, examining) if ruling.trial else None
+    return InForce(examiner=examining, trial=trial, share=ruling.share)
+
+
+def _by(policy: str, examining: Examiner) -> Examiner:
+    """The same examiner with this policy."""
+    resolved = Resolved.model_validate_json(policy)
+    return replace(examining, policy=compile_policy(resolved, examining.inspector.versions()))
+
+
+class _Obedience:
+    """Does what the supervisor says, in a thread of its own.
+
+    Nobody would stop an orphan: it stops itself when the supervisor's end of the pipe closes.
+    """
+
+    def __init__(self, supervisor: Connection) -> None:
+        self._supervisor = supervisor
+        self._serving = threading.Event()
+        self._next: tuple[Ruling, InForce] | None = None
+
+    def begin(self, app: FastAPI, ruling: Ruling) -> None:
+        """Reports that the app serves; from now on it can be told to switch."""
+        self._app = app
+        self._report(ruling)
+        self._serving.set()
+
+    def run(self) -> None:
+        try:
+            while True:
+                order = self._supervisor.recv()
+                self._serving.wait()
+                if isinstance(order, Ruling):
+                    self._supervisor.send(self._prepare(order))
+                elif self._next is not None and order == Switch(self._next[0].number):
+                    switch(self._app, self._next[1])
+                    self._report(self._next[0])
+        except (EOFError, OSError):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _prepare(self, ruling: Ruling) -> Ready:
+        examining = self._app.state.gate.in_force.examiner
+        try:
+            self._next = ruling, _in_force(ruling, _by(ruling.policy, examining))
+        except Exception as error:  # noqa: BLE001 - the supervisor must learn of whatever it was
+            self._next = None
+            return Ready(ruling.number, str(error) or type(error).__name__)
+        return Ready(ruling.number)
+
+    def _report(self, ruling: Ruling) -> None:
+        in_force: InForce = self._app.state.gate.in_force
+        self._supervisor.send(
+            Report(
+                ruling=ruling.number,
+                policy=in_force.examiner.policy.hash,
+                trial=in_force.trial.policy.hash if in_force.trial is not None else "",
+                models=in_force.examiner.inspector.versions(),
+            )
+        )

@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-_FRESH = {"cache-control": "no-store"}
+from service.admin.policy import FRESH, Policies, PolicyMetrics, routes, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class WorkerState:
     """One worker as the supervisor knows it.
 
     ``ready`` is true once its models are loaded and their self-checks passed. ``policy`` is the
-    hash of its policy, ``models`` detector → version; both are empty until it is ready. ``error``
-    says why it is not ready, and holds no payload.
+    hash of its policy, ``trial`` that of one on trial, ``models`` detector → version; all are empty
+    until it is ready. ``error`` says why it is not ready, and holds no payload.
     """
 
     index: int
@@ -32,6 +32,7 @@ class WorkerState:
     policy: str
     models: Mapping[str, str]
     error: str
+    trial: str = ""
 
 
 class Fleet(Protocol):
@@ -40,8 +41,8 @@ class Fleet(Protocol):
     def workers(self) -> Sequence[WorkerState]: ...
 
 
-def admin(fleet: Fleet) -> FastAPI:
-    """The app of the admin listener: ``/metrics``, ``/healthz`` and ``/readyz``.
+def admin(fleet: Fleet, policies: Policies) -> FastAPI:
+    """The app of the admin listener: ``/metrics``, ``/healthz``, ``/readyz`` and ``/policy``.
 
     Metrics are those that the workers wrote into the folder named by the environment variable
     ``PROMETHEUS_MULTIPROC_DIR``, and the supervisor's own view of its workers.
@@ -52,24 +53,39 @@ def admin(fleet: Fleet) -> FastAPI:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # has no annotations
     registry.register(_Workers(fleet))
+    registry.register(PolicyMetrics(policies))
     app = FastAPI(title="Glassgate admin", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/metrics")
     def metrics(accept: Annotated[str, Header()] = "") -> Response:
         encode, media_type = choose_encoder(accept)
-        return Response(encode(registry), headers={**_FRESH, "content-type": media_type})
+        return Response(encode(registry), headers={**FRESH, "content-type": media_type})
 
     @app.get("/healthz")
     def healthz() -> Response:
-        return JSONResponse({"alive": True}, headers=_FRESH)
+        return JSONResponse({"alive": True}, headers=FRESH)
 
     @app.get("/readyz")
     def readyz() -> Response:
         workers = fleet.workers()
         ready = bool(workers) and all(worker.ready for worker in workers)
-        body = {"ready": ready, "workers": [_told(worker) for worker in workers]}
-        return JSONResponse(body, 200 if ready else 503, headers=_FRESH)
+        body = {
+            "ready": ready,
+            "policy": told(policies.state()),
+            "workers": [_told(worker) for worker in workers],
+        }
+        return JSONResponse(body, 200 if ready else 503, headers=FRESH)
 
+    @app.get("/policy")
+    def policy() -> Response:
+        decide = [
+            {"index": each.index, "policy": each.policy, "trial": each.trial}
+            for each in fleet.workers()
+        ]
+        body = {**told(policies.state()), "workers": decide, "written": policies.written()}
+        return JSONResponse(body, headers=FRESH)
+
+    app.include_router(routes(policies))
     return app
 
 
@@ -79,6 +95,7 @@ def _told(worker: WorkerState) -> dict[str, object]:
         "pid": worker.pid,
         "ready": worker.ready,
         "policy": worker.policy,
+        "trial": worker.trial,
         "models": dict(worker.models),
         "error": worker.error,
     }

@@ -16,7 +16,9 @@ import structlog
 from service.errors import ContentFiltered, GlassgateError, Overloaded
 from service.fetch.client import Fetcher
 from service.pipeline import examine
+from service.pipeline.caller import Callers
 from service.pipeline.examine import Examined, Examiner
+from service.pipeline.in_force import InForce
 from service.pipeline.pool import GRACE_S, InspectionPool
 from service.pipeline.remote import fetched
 from service.pipeline.stream import Guard, Offence
@@ -31,19 +33,23 @@ JSON: Final = "application/json"
 # Stands for the dialect of what passes uninspected.
 PASSED: Final = "pass_through"
 EVENTS: Final = "text/event-stream; charset=utf-8"
+UNKNOWN: Final = Callers()
 
 _log = structlog.get_logger("glassgate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request to an endpoint of a dialect; ``path`` as it came, with its query."""
+    """A request to an endpoint of a dialect; ``path`` as it came, with its query.
+
+    ``callers`` says who calls: of the headers, the policy that decides sees those that it names.
+    """
 
     provider: Provider
     path: str
     headers: Sequence[tuple[str, str]]
     body: bytes
-    caller: Caller = NOBODY
+    callers: Callers = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +93,7 @@ class Gate:
         fetcher: Fetcher | None = None,
         ledger: Ledger = UNKEPT,
     ) -> None:
-        self.examiner = examiner
+        self.in_force = InForce(examiner=examiner)
         self._upstream = upstream
         self._pool = pool
         self._fetcher = fetcher
@@ -96,10 +102,13 @@ class Gate:
 
     async def handle(self, call: Call) -> Reply:
         """The reply, whatever happens; and what happened is remembered, when it is over."""
-        trace = self._trace(call.provider.dialect, call.caller)
+        id_ = _new_id()
+        examiner = self.in_force.of(id_)
+        caller = call.callers.of(call.path, call.headers, examiner.policy.written.headers)
+        trace = self._trace(id_, call.provider.dialect, examiner, caller)
         reply: Reply | None = None
         try:
-            reply = await self._handle(call, trace)
+            reply = await self._handle(call, trace, examiner)
         except GlassgateError as error:
             reply = _failed(error, call.provider, trace)
         except Exception as error:  # noqa: BLE001 - no fault may let a call through or end the worker
@@ -114,7 +123,7 @@ class Gate:
 
     def turned_away(self, error: GlassgateError, provider: Provider) -> Reply:
         """The reply to what does not even become a call; it is remembered as well."""
-        trace = self._trace(provider.dialect)
+        trace = self._uncalled(provider.dialect)
         reply = _failed(error, provider, trace)
         trace.remember()
         return reply
@@ -122,24 +131,28 @@ class Gate:
     @contextmanager
     def passing(self) -> Iterator[Trace]:
         """Around an endpoint that the operator lets pass: what was not inspected is remembered."""
-        trace = self._trace(PASSED)
+        trace = self._uncalled(PASSED)
         yield trace
         trace.remember()
 
-    def _trace(self, dialect: str, caller: Caller = NOBODY) -> Trace:
+    def _uncalled(self, dialect: str) -> Trace:
+        id_ = _new_id()
+        return self._trace(id_, dialect, self.in_force.of(id_), NOBODY)
+
+    def _trace(self, id_: str, dialect: str, examiner: Examiner, caller: Caller) -> Trace:
         return Trace(
-            id=secrets.token_hex(12),
+            id=id_,
             dialect=dialect,
-            policy=self.examiner.policy.hash,
+            policy=examiner.policy.hash,
             views=self._views,
             caller=caller,
             store=self._ledger.writer,
         )
 
-    async def _handle(self, call: Call, trace: Trace) -> Reply:
+    async def _handle(self, call: Call, trace: Trace, examiner: Examiner) -> Reply:
         if self._ledger.full:
             raise Overloaded("the audit store takes no records, so no request is handled")
-        examiner, provider = self.examiner, call.provider
+        provider = call.provider
         limit_s = examiner.timeout_s + GRACE_S
         read = partial(examine.read, call.body, provider, trace)
         body, exchange = await self._pool.run(read, limit_s)
@@ -157,18 +170,22 @@ class Gate:
         trace.upstream_status = answer.status
         reply: Reply | None = None
         try:
-            reply = await self._answered(answer, examined, provider, trace)
+            reply = await self._answered(answer, examined, provider, trace, examiner)
         finally:
             if reply is None or reply.whole:
                 await answer.close()
         return reply
 
     async def _answered(
-        self, answer: Answer, examined: Examined, provider: Provider, trace: Trace
+        self,
+        answer: Answer,
+        examined: Examined,
+        provider: Provider,
+        trace: Trace,
+        examiner: Examiner,
     ) -> Reply:
         if answer.streamed and _succeeded(answer):
-            return await self._guarded(answer, examined, provider, trace)
-        examiner = self.examiner
+            return await self._guarded(answer, examined, provider, trace, examiner)
         with trace.timed("send"):
             raw = await answer.whole()
         if not _succeeded(answer):
@@ -183,15 +200,24 @@ class Gate:
         return _reply(answer, body, trace)
 
     async def _guarded(
-        self, answer: Answer, examined: Examined, provider: Provider, trace: Trace
+        self,
+        answer: Answer,
+        examined: Examined,
+        provider: Provider,
+        trace: Trace,
+        examiner: Examiner,
     ) -> Reply:
         """A reply that goes on while the answer comes, once something of it may be shown."""
-        stream = Guard(answer, provider, self.examiner, self._pool, trace).run()
+        stream = Guard(answer, provider, examiner, self._pool, trace).run()
         try:
             await anext(stream)
         except Offence as offence:
             return _refused(examined, offence.decision, provider, trace)
         return _reply(answer, stream, trace)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)
 
 
 def _succeeded(answer: Answer) -> bool:
@@ -204,6 +230,7 @@ def receipt(trace: Trace) -> list[tuple[str, str]]:
         ("x-glassgate-id", trace.id),
         ("x-glassgate-decision", trace.action),
         ("x-glassgate-coverage", trace.coverage),
+        ("x-glassgate-policy", trace.policy),
     ]
 
 

@@ -46,9 +46,10 @@ def compile_policy(resolved: Resolved, detectors: Collection[str] | None = None)
 def digest(policy: PolicyFile) -> str:
     """A short SHA-256 of what the policy says: comments, order of fields and layout do not count.
 
-    Nor does it count over how many files it is spread.
+    Nor does it count over how many files it is spread, or on which share of requests it is tried.
     """
-    content = json.dumps(policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    said = policy.model_dump(mode="json", exclude={"rollout"})
+    content = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:HASH_DIGITS]
 
 

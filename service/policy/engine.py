@@ -113,8 +113,13 @@ def sampled(rule: Rule, request: str) -> bool:
     """Whether the rule is held against this request: by a hash of both names, for ever the same."""
     if rule.sample >= 1.0 or not request:
         return True
-    drawn = hashlib.sha256(f"{rule.id}\0{request}".encode()).digest()[:8]
-    return int.from_bytes(drawn, "big") < rule.sample * 2**64
+    return drawn(rule.id, request) < rule.sample
+
+
+def drawn(name: str, request: str) -> float:
+    """A number from 0 to below 1, drawn by a hash of both: for ever the same."""
+    digest = hashlib.sha256(f"{name}\0{request}".encode()).digest()[:8]
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 def _said(rule: Rule, exchange: Exchange) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 NAME: Final = r"^[a-z][a-z0-9_]*$"
 TAG: Final = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,63}$"
@@ -41,10 +42,18 @@ def _table_or(otherwise: str) -> Discriminator:
     return Discriminator(lambda given: "table" if isinstance(given, dict | Levels) else otherwise)
 
 
+def _of_percent(given: object) -> object:
+    """The share that a text such as ``10%`` means; anything else as it is."""
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s?%", given) if isinstance(given, str) else None
+    return float(found[1]) / 100 if found else given
+
+
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Detector = Annotated[str, Field(pattern=DETECTOR, max_length=64)]
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Rollout = Annotated[Share, BeforeValidator(_of_percent, json_schema_input_type=Share | str)]
+"""A share, which may also be written as ``10%``."""
 Score = Annotated[float, Field(strict=True, ge=0, le=1)]
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
 Message = Annotated[

@@ -17,6 +17,7 @@ from service.policy.fields import (
     Glob,
     Message,
     Name,
+    Rollout,
     Sensitivities,
     Share,
     Text,
@@ -208,12 +209,16 @@ class Streaming(Written):
 
 
 class PolicyFile(Layer):
-    """A whole policy file; or, once resolved, all that its bases and it say together."""
+    """A whole policy file; or, once resolved, all that its bases and it say together.
+
+    ``rollout`` is the share of requests that it decides when it takes another's place.
+    """
 
     version: Literal[1]
     description: Annotated[str, Field(min_length=1)]
     extends: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     mode: Mode = Mode.ENFORCE
+    rollout: Rollout = 1.0
     refusal: Refusal = Refusal.REFUSAL
     contact: Text | None = None
     streaming: Streaming = Streaming()

@@ -20,7 +20,7 @@ from service.policy.spelling import nearest
 
 Layers: TypeAlias = Sequence[tuple[Document, PolicyFile]]
 
-_LAST_SAYS: Final = ("mode", "refusal", "contact", "streaming", "fail_open")
+_LAST_SAYS: Final = ("mode", "rollout", "refusal", "contact", "streaming", "fail_open")
 """Fields of which the last file that writes them has its way."""
 
 

@@ -76,6 +76,11 @@ POLICY: Final = Gauge(
     ["hash"],
     multiprocess_mode="livesum",
 )
+DECISIONS: Final = Counter(
+    "glassgate_policy_decisions",
+    "Requests by the policy that decided and by what was done.",
+    ["policy", "action"],
+)
 MODELS: Final = Gauge(
     "glassgate_model_info",
     "Workers that loaded this version of a detector.",
@@ -91,6 +96,7 @@ _in_force: Final[set[str]] = set()
 def observe(r: Record) -> None:
     """Counts one request, once, when it is over."""
     _of(REQUESTS, r.dialect, r.action).inc()
+    _of(DECISIONS, r.policy, r.action).inc()
     for mode, rules in (("enforce", r.rules), ("shadow", r.shadow)):
         for rule in rules:
             _of(RULES, rule, mode).inc()
@@ -118,15 +124,21 @@ def _observe_time(ms: Mapping[str, float]) -> None:
 
 
 def expect(
-    dialects: Iterable[str] = (), rules: Iterable[str] = (), shadow: Iterable[str] = ()
+    dialects: Iterable[str] = (),
+    rules: Iterable[str] = (),
+    shadow: Iterable[str] = (),
+    policy: str = "",
 ) -> None:
     """Starts the series of what is configured at zero, so that a rate sees their first event.
 
-    ``rules`` are those enforced, ``shadow`` those only counted. Call it again after a change.
+    ``rules`` are those enforced, ``shadow`` those only counted, ``policy`` is the hash of theirs.
+    Call it again after a change.
     """
     for dialect in dialects:
         for action in ACTIONS:
             _of(REQUESTS, dialect, action).inc(0)
+    for action in ACTIONS if policy else ():
+        _of(DECISIONS, policy, action).inc(0)
     for rule in rules:
         _of(RULES, rule, "enforce").inc(0)
     for rule in shadow:

@@ -24,11 +24,14 @@ ROWS = {
 BY_SUPERVISOR = {
     "glassgate_workers": ("gauge", ()),
     "glassgate_workers_ready": ("gauge", ()),
+    "glassgate_policy_reloads_total": ("counter", ("outcome",)),
+    "glassgate_policy_stale": ("gauge", ()),
+    "glassgate_policy_trial_share": ("gauge", ()),
 }
 
 
 def shipped() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Every metric of the workers as the page should tell it, and the supervisor's two."""
+    """Every metric of the workers as the page should tell it, and the supervisor's own."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for metric in vars(metrics).values():
         if isinstance(metric, Counter | Gauge | Histogram):

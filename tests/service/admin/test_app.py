@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +16,7 @@ import pytest
 import uvicorn
 
 from service.admin.app import WorkerState, admin
+from service.admin.policy import NoFormerPolicy, PolicyState
 
 READY = WorkerState(
     index=0, pid=41, ready=True, policy="aa", models=MappingProxyType({"ocr": "6"}), error=""
@@ -40,15 +42,51 @@ class Crew:
         return self.states
 
 
+class Policies:
+    """Policies whose fate a test decides."""
+
+    def __init__(self) -> None:
+        self.now = PolicyState(
+            file="policy.yaml",
+            hash="aa",
+            since="2026-01-01T00:00:00+00:00",
+            reloads={"applied": 3, "refused": 1},
+        )
+        self.next = self.now
+
+    def state(self) -> PolicyState:
+        return self.now
+
+    def written(self) -> Mapping[str, object]:
+        return {"description": "d"}
+
+    def reload(self) -> PolicyState:
+        self.now = self.next
+        return self.now
+
+    def roll_back(self) -> PolicyState:
+        if not self.now.former:
+            raise NoFormerPolicy("there is none")
+        self.now = replace(self.now, hash=self.now.former, former="")
+        return self.now
+
+
 @pytest.fixture
 def crew() -> Crew:
     return Crew()
 
 
 @pytest.fixture
-def client(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def policies() -> Policies:
+    return Policies()
+
+
+@pytest.fixture
+def client(
+    crew: Crew, policies: Policies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx.Client]:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    config = uvicorn.Config(admin(crew), port=0, ws="none", log_config=None)
+    config = uvicorn.Config(admin(crew, policies), port=0, ws="none", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -91,6 +129,7 @@ def test_readiness_tells_each_worker(client: httpx.Client, crew: Crew) -> None:
             "pid": 41,
             "ready": True,
             "policy": "aa",
+            "trial": "",
             "models": {"ocr": "6"},
             "error": "",
         },
@@ -99,10 +138,72 @@ def test_readiness_tells_each_worker(client: httpx.Client, crew: Crew) -> None:
             "pid": None,
             "ready": False,
             "policy": "",
+            "trial": "",
             "models": {},
             "error": "ocr: model file is missing",
         },
     ]
+
+
+SHOWN = {
+    "file": "policy.yaml",
+    "hash": "aa",
+    "since": "2026-01-01T00:00:00+00:00",
+    "trial": "",
+    "share": 0.0,
+    "former": "",
+    "problems": [],
+}
+WRONG = "policy.yaml:3:1: `ruels` is no field of a policy\n    Fix: did you mean `rules`?"
+
+
+def test_the_policy_is_told_whole_and_for_each_worker(client: httpx.Client, crew: Crew) -> None:
+    crew.states = (READY, LOADING)
+    answer = client.get("/policy")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    decide = [{"index": 0, "policy": "aa", "trial": ""}, {"index": 1, "policy": "", "trial": ""}]
+    assert answer.json() == {**SHOWN, "workers": decide, "written": {"description": "d"}}
+
+
+def test_a_bad_edit_is_told_and_ready_stays_ready(
+    client: httpx.Client, crew: Crew, policies: Policies
+) -> None:
+    crew.states = (READY,)
+    policies.next = replace(policies.now, problems=(WRONG,))
+    assert client.get("/readyz").json()["policy"] == SHOWN
+    answer = client.post("/policy/reload")
+    assert (answer.status_code, answer.json()) == (422, {**SHOWN, "problems": [WRONG]})
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["policy"]["problems"]) == (200, [WRONG])
+    assert "glassgate_policy_stale 1.0" in client.get("/metrics").text.splitlines()
+
+
+def test_a_reload_answers_with_what_is_in_force(client: httpx.Client, policies: Policies) -> None:
+    policies.next = replace(policies.now, hash="bb", former="aa", trial="cc", share=0.25)
+    answer = client.post("/policy/reload")
+    assert answer.status_code == 200
+    assert answer.json() == {**SHOWN, "hash": "bb", "former": "aa", "trial": "cc", "share": 0.25}
+    lines = client.get("/metrics").text.splitlines()
+    assert "glassgate_policy_trial_share 0.25" in lines
+    assert "glassgate_policy_stale 0.0" in lines
+    assert 'glassgate_policy_reloads_total{outcome="applied"} 3.0' in lines
+
+
+def test_a_rollback_needs_a_policy_before(client: httpx.Client, policies: Policies) -> None:
+    policies.now = replace(policies.now, hash="bb", former="aa")
+    assert client.post("/policy/rollback").json() == SHOWN
+    again = client.post("/policy/rollback")
+    assert (again.status_code, again.json()) == (409, {**SHOWN, "problems": ["there is none"]})
+
+
+@pytest.mark.parametrize("path", ["/policy/reload", "/policy/rollback"])
+def test_a_page_in_a_browser_cannot_change_the_policy(
+    path: str, client: httpx.Client, policies: Policies
+) -> None:
+    policies.now = policies.next = replace(policies.now, former="zz")
+    assert client.post(path, headers={"origin": "https://example.org"}).status_code == 403
+    assert client.get(path).status_code == 405
+    assert policies.now.hash == "aa"
 
 
 def test_health_is_the_supervisors_own(client: httpx.Client, crew: Crew) -> None:
@@ -140,8 +241,8 @@ def test_there_is_nothing_else(path: str, client: httpx.Client) -> None:
 
 
 def test_without_a_folder_of_metrics_it_does_not_start(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
+    crew: Crew, policies: Policies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     with pytest.raises(ValueError, match="PROMETHEUS_MULTIPROC_DIR is not set"):
-        admin(crew)
+        admin(crew, policies)
