@@ -24,7 +24,7 @@ _PLUS: Final = re.compile(r"(?<=\w)\+(?=[\w%])")
 _ENTITY: Final = re.compile(r"&(?:#\d{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z]{2,31});?")
 _COMMENT: Final = re.compile(r"(?<=\w)<!--[^>]{0,200}-->(?=\w)")
 _BACKSLASH: Final = re.compile(
-    r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|"
+    r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|"
     r"x\{([0-9A-Fa-f]{1,6})\}|N\{U\+([0-9A-Fa-f]{1,6})\})"
 )
 _NOTATION: Final = re.compile(r"(?<!\w)[Uu]\+([0-9A-Fa-f]{4,6})[\s,;]?")

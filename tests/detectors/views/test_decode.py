@@ -108,7 +108,7 @@ STACKED: dict[str, tuple[str, str]] = {
     "ROT13 of base64": ("ROT13 of base64", "#rot13#base64"),
     "backwards, base64": ("backwards, base64", "#reversed#base64"),
     "base64 of Morse": ("base64 of Morse", "#base64#morse"),
-    "look-alikes, spaced": ("look-alikes, spaced", "#normalised#spaced"),
+    "look-alikes, spaced": ("look-alikes, spaced", "#spaced#normalised"),
 }
 
 

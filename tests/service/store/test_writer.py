@@ -78,17 +78,15 @@ def test_what_does_not_fit_is_dropped_counted_and_said_once() -> None:
     with capture_logs() as log:
         writer = Writer(nowhere, limits=Limits(records=50, batch=10), dropped=dropped.append)
         taken = [writer.offer(record(number)) for number in range(200)]
-        assert writer.full
-        assert not writer.offer(record(200))
-        assert 50 <= sum(taken) <= 60
+        assert 50 <= sum(taken) <= 60  # a batch may have been taken out of the queue meanwhile
         lost = writer.close(0.2)
     assert lost == sum(taken)
-    assert sum(dropped) == 201
+    assert sum(dropped) == 200
     said = [line for line in log if line["event"] == "audit records are not written"]
     assert len(said) == 2
-    assert said[-1]["dropped"] == 201
+    assert said[-1]["dropped"] == 200
     assert said[-1]["fault"] == "OperationalError"
-    assert not writer.offer(record(201))
+    assert not writer.offer(record(200))
 
 
 def test_offering_never_waits_for_the_database() -> None:
