@@ -19,6 +19,8 @@ import httpx
 import pytest
 import yaml
 
+from tests.e2e.gate import until
+
 ROOT = Path(__file__).parents[2]
 GLASSGATE = Path(sys.executable).parent / "glassgate"
 START_S = 60.0
@@ -47,14 +49,6 @@ def free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
-
-
-def until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Waits until it is true, or fails with what was waited for."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"after {seconds:.0f} s: {what}"
-        time.sleep(0.2)
 
 
 def answers(url: str) -> bool:
@@ -213,6 +207,7 @@ def test_the_dashboard_has_the_promised_panels() -> None:
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_every_query_of_the_dashboard_returns_data(query: str, watched: str) -> None:
     until(lambda: bool(numbers(watched, query)), 10, f"no data for {query}")
+    assert all(number >= 0 for number in numbers(watched, query))
 
 
 def test_the_dashboard_can_choose_an_instance(watched: str, gate: Gate, lonely: Gate) -> None:
@@ -243,6 +238,7 @@ def test_the_dashboard_can_choose_an_instance(watched: str, gate: Gate, lonely: 
 )
 def test_traffic_is_counted(query: str, watched: str) -> None:
     until(lambda: bool(numbers(watched, query)), 10, f"no data for {query}")
+    assert all(number >= 0 for number in numbers(watched, query))
 
 
 def test_the_alerts_are_loaded_and_can_be_evaluated(watched: str) -> None:

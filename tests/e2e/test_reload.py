@@ -133,6 +133,8 @@ def test_a_worker_started_anew_decides_by_the_last_edit(gate: Gate, edited: Path
     until(lambda: sixth in hashes(gate), TAKEN_S, "an edit waited for a worker that loads")
     until(gate.ready, START_S, "the worker was not started anew")
     until(lambda: hashes(gate) == {sixth}, TAKEN_S, "a new worker missed an edit")
+    answers = {said(gate.post(ASKED)) for _ in range(10)}  # of either worker
+    assert answers == {(sixth, "Refused by sixth.")}
 
 
 def test_flips_under_load(gate: Gate, edited: Path) -> None:
