@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
-from detectors.contract.exchange import Exchange, OpaquePart, Stage
+from detectors.contract.exchange import OpaquePart, Stage
 from service.errors import Malformed, Overloaded
 from service.pipeline import examine
-from service.pipeline.examine import Examined, Examiner
+from service.pipeline.examine import Examined, Examiner, Linked
 from service.pipeline.handle import JSON, Call, Gate, Reply, receipt
 from service.pipeline.pool import GRACE_S
-from service.pipeline.remote import fetched
 from service.pipeline.trace import Trace
 from service.policy.engine import Policy
 from service.providers import strict_json
@@ -102,12 +101,8 @@ class Desk(Gate):
                 examined = await self._pool.run(answer, limit_s, admitted=True)
                 return Consulted(question=question, examined=examined, linked=frozenset())
             ask = partial(_asked, question, neighbour, trace)
-            body, exchange, linked = await self._pool.run(ask, limit_s, admitted=True)
-            if self._fetcher is not None:
-                with trace.timed("pin"):
-                    exchange = await fetched(exchange, body, neighbour, self._fetcher)
-            request = partial(examine.examined_as, body, exchange, neighbour, examiner, trace)
-            examined = await self._pool.run(request, limit_s, admitted=True)
+            read, linked = await self._pool.run(ask, limit_s, admitted=True)
+            examined = await self._fetched(read, neighbour, trace, examiner)
         except Malformed as error:
             raise Malformed(error.message, question.place(error.pointer or "")) from None
         return Consulted(question=question, examined=examined, linked=linked)
@@ -119,16 +114,14 @@ def _read(raw: bytes, neighbour: Neighbour, trace: Trace) -> tuple[Json, Sequenc
         return body, neighbour.questions(body)
 
 
-def _asked(
-    question: Question, neighbour: Neighbour, trace: Trace
-) -> tuple[Json, Exchange, frozenset[str]]:
-    """A request's body, to be changed, what it says, and the pointers of its links."""
+def _asked(question: Question, neighbour: Neighbour, trace: Trace) -> tuple[Linked, frozenset[str]]:
+    """A request, read, with a body that may be changed; and the pointers of its links."""
     with trace.timed("read"):
         body = deepcopy(question.body)
         exchange = neighbour.read(body)
         trace.asked(exchange)
     links = [part for part in exchange.parts() if isinstance(part, OpaquePart) and part.remote]
-    return body, exchange, frozenset(part.pointer for part in links)
+    return Linked(body, exchange), frozenset(part.pointer for part in links)
 
 
 def _answer(question: Question, neighbour: Neighbour, examiner: Examiner, trace: Trace) -> Examined:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from detectors.contract.exchange import Exchange, ImagePart, Stage
+from detectors.contract.exchange import Exchange, ImagePart, OpaquePart, Stage
 from detectors.contract.finding import Inspection
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
@@ -54,6 +54,22 @@ class Examined:
     exchange: Exchange
     inspection: Inspection
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A request that was read, and has parts that are to be fetched before it is examined."""
+
+    body: Json
+    exchange: Exchange
+
+
+def begin(raw: bytes, provider: Provider, examiner: Examiner, trace: Trace) -> Examined | Linked:
+    """Reads a request, and examines it at once unless it links to something. Raises as both do."""
+    body, exchange = read(raw, provider, trace)
+    if any(isinstance(part, OpaquePart) and part.remote for part in exchange.parts()):
+        return Linked(body, exchange)
+    return examined_as(body, exchange, provider, examiner, trace)
 
 
 def request(raw: bytes, provider: Provider, examiner: Examiner, trace: Trace) -> Examined:

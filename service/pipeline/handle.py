@@ -17,7 +17,7 @@ from service.errors import ContentFiltered, GlassgateError, Overloaded
 from service.fetch.client import Fetcher
 from service.pipeline import examine
 from service.pipeline.caller import Callers
-from service.pipeline.examine import Examined, Examiner
+from service.pipeline.examine import Examined, Examiner, Linked
 from service.pipeline.in_force import InForce
 from service.pipeline.pool import GRACE_S, InspectionPool
 from service.pipeline.remote import fetched
@@ -154,13 +154,11 @@ class Gate:
             raise Overloaded("the audit store takes no records, so no request is handled")
         provider = call.provider
         limit_s = examiner.timeout_s + GRACE_S
-        read = partial(examine.read, call.body, provider, trace)
-        body, exchange = await self._pool.run(read, limit_s)
-        if self._fetcher is not None:
-            with trace.timed("pin"):
-                exchange = await fetched(exchange, body, provider, self._fetcher)
-        work = partial(examine.examined_as, body, exchange, provider, examiner, trace)
-        examined = await self._pool.run(work, limit_s, admitted=True)
+        begin = examine.request if self._fetcher is None else examine.begin
+        work = partial(begin, call.body, provider, examiner, trace)
+        examined = await self._pool.run(work, limit_s)
+        if isinstance(examined, Linked):
+            examined = await self._fetched(examined, provider, trace, examiner)
         if examined.decision.action is Action.REFUSE:
             return _refused(examined, examined.decision, provider, trace)
         with trace.timed("send"):
@@ -175,6 +173,17 @@ class Gate:
             if reply is None or reply.whole:
                 await answer.close()
         return reply
+
+    async def _fetched(
+        self, read: Linked, provider: Provider, trace: Trace, examiner: Examiner
+    ) -> Examined:
+        """A request examined with what it links to, which is fetched on the event loop."""
+        exchange = read.exchange
+        if self._fetcher is not None:
+            with trace.timed("pin"):
+                exchange = await fetched(exchange, read.body, provider, self._fetcher)
+        work = partial(examine.examined_as, read.body, exchange, provider, examiner, trace)
+        return await self._pool.run(work, examiner.timeout_s + GRACE_S, admitted=True)
 
     async def _answered(
         self,

@@ -18,6 +18,7 @@ from service.providers.fields import (
     as_list,
     as_object,
     as_text,
+    contents,
     gap,
     image,
     inline_image,
@@ -74,14 +75,7 @@ ENCRYPTED_PLACE: Final = "encrypted_index"
 
 def content(value: Json, at: str, origin: Origin) -> Iterator[Part]:
     """The parts of a content: a string, a list of blocks, or one block."""
-    if isinstance(value, str):
-        yield TextPart(pointer=at, origin=origin, text=value)
-    elif isinstance(value, dict):
-        yield from _block(value, at, origin)
-    else:
-        for index, item in enumerate(as_list(value, at)):
-            here = f"{at}/{index}"
-            yield from _block(as_object(item, here), here, origin)
+    return contents(value, at, origin, _block)
 
 
 def is_result(block: Json) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -92,6 +92,20 @@ def gap(kind: str, at: str, origin: Origin, reason: str = "") -> OpaquePart:
     return OpaquePart(
         pointer=at, origin=origin, kind=kind, reason=reason or f"{kind} parts are not read"
     )
+
+
+def contents(
+    value: Json, at: str, origin: Origin, one: Callable[[Object, str, Origin], Iterator[Part]]
+) -> Iterator[Part]:
+    """The parts of a content: a text, a list of objects of which ``one`` reads each, or one."""
+    if isinstance(value, str):
+        yield TextPart(pointer=at, origin=origin, text=value)
+    elif isinstance(value, dict):
+        yield from one(value, at, origin)
+    else:
+        for index, item in enumerate(as_list(value, at)):
+            here = f"{at}/{index}"
+            yield from one(as_object(item, here), here, origin)
 
 
 def rest(value: Object, at: str, origin: Origin, known: AbstractSet[str]) -> Iterator[Part]:

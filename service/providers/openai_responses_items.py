@@ -26,6 +26,7 @@ from service.providers.fields import (
     as_list,
     as_object,
     as_text,
+    contents,
     gap,
     image,
     loose_text,
@@ -142,14 +143,7 @@ def unseen(at: str) -> OpaquePart:
 
 def content(value: Json, at: str, origin: Origin) -> Iterator[Part]:
     """A text, one content part, or a list of them."""
-    if isinstance(value, str):
-        yield TextPart(pointer=at, origin=origin, text=value)
-    elif isinstance(value, dict):
-        yield from _content_part(value, at, origin)
-    else:
-        for index, part in enumerate(as_list(value, at)):
-            here = f"{at}/{index}"
-            yield from _content_part(as_object(part, here), here, origin)
+    return contents(value, at, origin, _content_part)
 
 
 def each(value: Json, at: str, origin: Origin) -> Iterator[Part]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +19,8 @@ from detectors.cache import VerdictCache
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
 from service.errors import Overloaded
+from service.fetch.client import Fetcher
+from service.fetch.rules import Rules
 from service.pipeline.examine import Examiner
 from service.pipeline.handle import Call, Gate, Reply
 from service.pipeline.pool import InspectionPool
@@ -27,6 +29,8 @@ from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
 from service.upstream import Upstream
 from tests.service.pipeline.words import POLICY, Words, examining
+
+T = TypeVar("T")
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
 
@@ -427,6 +431,45 @@ def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:
     assert dict(turned_away.headers)["retry-after"] == "1"
     assert json.loads(turned_away.body)["error"]["code"] == "overloaded"
     assert [reply.status for reply in others] == [502, 502]
+
+
+class Counting(InspectionPool):
+    """A pool that counts what it is given."""
+
+    given = 0
+
+    async def run(self, work: Callable[[], T], timeout_s: float, *, admitted: bool = False) -> T:
+        self.given += 1
+        return await super().run(work, timeout_s, admitted=admitted)
+
+
+@pytest.mark.parametrize(
+    ("content", "trips"),
+    [
+        ("hello", 1),
+        ([{"type": "image_url", "image_url": {"url": "https://127.0.0.1:9/a.png"}}], 2),
+    ],
+    ids=["text", "a link"],
+)
+def test_only_what_links_to_something_waits_twice(
+    examiner: Examiner, content: object, trips: int
+) -> None:
+    body = json.dumps({**ASKED, "messages": [{"role": "user", "content": content}]}).encode()
+
+    async def run() -> int:
+        upstream = Upstream("http://127.0.0.1:9", Settings.read())
+        pool, fetcher = Counting(threads=1, queue=1), Fetcher(Rules(stroke_s=0.1))
+        gate = Gate(examiner, upstream, pool, fetcher)
+        await told(
+            await gate.handle(
+                Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=(), body=body)
+            )
+        )
+        await upstream.close()
+        fetcher.close()
+        return pool.given
+
+    assert asyncio.run(run()) == trips
 
 
 def test_a_pool_gives_up_waiting_and_keeps_the_place_of_what_still_runs() -> None:
