@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from detectors.contract.exchange import TextPart
-from detectors.contract.finding import Inspection
 from service.app import examiner
 from service.errors import RequestError
 from service.pipeline import examine
@@ -66,14 +65,6 @@ def _named(error: RequestError, images: Sequence[Path], prompted: bool) -> str: 
     return str(images[int(last) - prompted]) if last.isdigit() else "this cannot be checked"
 
 
-def scores(inspection: Inspection) -> dict[str, float]:
-    """Label → the highest score that any part has, the highest label first."""
-    highest: dict[str, float] = {}
-    for finding in inspection.findings:
-        highest[finding.label] = max(finding.score, highest.get(finding.label, 0.0))
-    return dict(sorted(highest.items(), key=lambda item: -item[1]))
-
-
 def as_json(examined: Examined, trace: Trace) -> str:
     """The verdict as a JSON object, indented."""
     decision, inspection = examined.decision, examined.inspection
@@ -84,7 +75,7 @@ def as_json(examined: Examined, trace: Trace) -> str:
             "rules": decision.rules,
             "message": decision.message,
         },
-        "scores": scores(inspection),
+        "scores": inspection.scores,
         "findings": [asdict(finding) for finding in inspection.findings],
         "runs": [asdict(run) for run in inspection.runs],
         "coverage": {**asdict(coverage), "complete": coverage.complete},

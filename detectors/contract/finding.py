@@ -79,3 +79,11 @@ class Inspection:
     findings: tuple[Finding, ...]
     runs: tuple[Run, ...]
     coverage: Coverage
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Label → the highest score that any part has, the highest label first."""
+        highest: dict[str, float] = {}
+        for finding in self.findings:
+            highest[finding.label] = max(finding.score, highest.get(finding.label, 0.0))
+        return dict(sorted(highest.items(), key=lambda item: -item[1]))

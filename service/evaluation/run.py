@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from service.evaluation.suite import Row
 from service.policy.model import Action
-from service.trial import Trial, scores
+from service.trial import Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,6 @@ def _examined(trial: Trial, row: Row) -> Outcome:
         row=row,
         action=examined.decision.action,
         rules=examined.decision.rules,
-        scores=scores(examined.inspection),
+        scores=examined.inspection.scores,
         ms=(time.perf_counter() - begun) * 1000,
     )

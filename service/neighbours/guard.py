@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import Final
 
 from detectors.contract.exchange import Stage, TextPart
-from detectors.contract.finding import Inspection
 from detectors.views.join import JOINED
 from service.errors import Malformed
 from service.pipeline.consult import Consulted, Neighbour, Question
@@ -58,14 +57,6 @@ class Guard(Neighbour):
         return {"id": trace.id, "action": trace.action, **asked, ANSWER: answer, "ms": ms}
 
 
-def scores(inspection: Inspection) -> dict[str, float]:
-    """Label → the highest score that any part has, the highest label first."""
-    highest: dict[str, float] = {}
-    for finding in inspection.findings:
-        highest[finding.label] = max(finding.score, highest.get(finding.label, 0.0))
-    return dict(sorted(highest.items(), key=lambda item: -item[1]))
-
-
 def _verdict(consulted: Consulted) -> Object:
     """What was decided and found; places are pointers into what the caller sent."""
     examined, question = consulted.examined, consulted.question
@@ -87,7 +78,7 @@ def _verdict(consulted: Consulted) -> Object:
             "rules": list(decision.rules),
             "message": decision.message,
         },
-        "scores": {**scores(inspection)},
+        "scores": {**inspection.scores},
         "findings": [_placed(asdict(each), question) for each in inspection.findings],
         "runs": [_placed(asdict(each), question) for each in inspection.runs],
         "coverage": {

@@ -12,7 +12,6 @@ from typing import Final
 
 from detectors.contract.labels import HARM
 from service.errors import Malformed
-from service.neighbours.guard import scores
 from service.pipeline.consult import Consulted, Neighbour, Question
 from service.pipeline.trace import Trace
 from service.policy.engine import Policy
@@ -98,7 +97,7 @@ def _question(model: str, content: Json, at: str) -> Question:
 def _result(consulted: Consulted, policy: Policy) -> Object:
     """What OpenAI's would say of one input; what does not pass as it is counts as flagged."""
     decision = consulted.examined.decision
-    given, least = scores(consulted.examined.inspection), _thresholds(policy, decision)
+    given, least = consulted.examined.inspection.scores, _thresholds(policy, decision)
     holds = {
         category: any(
             given.get(label, 0.0) >= least.get(label, least.get(HARM, THRESHOLD))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from detectors.contract.exchange import DocumentPart, Origin, Part
 from detectors.media.decode import MediaError, data_uri
 from service.errors import Malformed
 from service.providers.fields import FILE, Object, as_text, gap, rest
 from service.providers.strict_json import Json
+
+ELSEWHERE: Final = ("file_id", "file_url")
+"""Fields by which a file is kept where the gate has not read it."""
 
 
 def inline_document(data: Json, media_type: Json, at: str, origin: Origin) -> DocumentPart:
@@ -17,13 +21,14 @@ def inline_document(data: Json, media_type: Json, at: str, origin: Origin) -> Do
 
 
 def attached(file: Object, at: str, origin: Origin, inside: str) -> Iterator[Part]:
-    """A file of OpenAI's dialects: its ``file_data`` and its name; one that is only named is a gap.
+    """A file of OpenAI's dialects: its ``file_data`` and its name.
 
-    ``at`` is the part's place and ``inside`` that of its fields. ``file_data`` is a data URI, or
-    base64 alone.
+    One that is named or linked to is a gap, also where data stands beside it: the model's server
+    may read either. ``at`` is the part's place and ``inside`` that of its fields. ``file_data`` is
+    a data URI, or base64 alone.
     """
     text = file.get("file_data")
-    if text is None or file.get("file_id") is not None:
+    if text is None or any(file.get(name) is not None for name in ELSEWHERE):
         yield gap(FILE, at, origin)
     else:
         data = as_text(text, f"{inside}/file_data")
@@ -31,7 +36,7 @@ def attached(file: Object, at: str, origin: Origin, inside: str) -> Iterator[Par
         yield _document(
             data if held else f"data:application/octet-stream;base64,{data}", at, origin
         )
-    yield from rest(file, inside, origin, {"file_data", "file_id"})
+    yield from rest(file, inside, origin, {"file_data", *ELSEWHERE})
 
 
 def _document(uri: str, at: str, origin: Origin) -> DocumentPart:

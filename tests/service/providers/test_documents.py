@@ -41,7 +41,15 @@ def test_a_file_is_a_document_with_its_bytes(written: str, media_type: str) -> N
     assert (name.pointer, name.text) == (f"{AT}/file/filename", "notes.txt")
 
 
-@pytest.mark.parametrize("file", [{"file_id": "f"}, {}, {"file_id": "f", "file_data": WORDS}])
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"file_id": "f"},
+        {},
+        {"file_id": "f", "file_data": WORDS},
+        {"file_url": "https://x", "file_data": WORDS},
+    ],
+)
 def test_a_file_that_the_request_does_not_hold_is_a_gap(file: dict[str, Json]) -> None:
     (part,) = parts(file)
     assert isinstance(part, OpaquePart)
