@@ -38,6 +38,7 @@ from service.policy.compile import compile_policy
 from service.policy.resolve import Resolved, merge
 from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH, find
 from service.settings import Settings
+from service.store.capture import vault
 from service.store.database import Database
 from service.store.retention import Retention
 from service.store.writer import Writer
@@ -185,6 +186,7 @@ def _writer(settings: Settings) -> Writer | None:
     return Writer(
         Database(settings.audit),
         retention=Retention(days=settings.audit_days, rows=settings.audit_rows),
+        vault=vault(settings.audit_key.get_secret_value(), settings.audit_key_file),
         dropped=metrics.audit_dropped,
     )
 

@@ -67,13 +67,15 @@ class Reload:
     What is wrong with the file is kept and told, and what was in force stays so.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keeps: bool = True) -> None:
         """Reads the policy for the first time; its cases are for later edits.
 
-        Raises ``PolicyError``.
+        ``keeps`` says whether payload can be kept where the policy asks for it. Raises
+        ``PolicyError``.
         """
         self._path = path
-        self._standing = _Standing(read(path))
+        self._keeps = keeps
+        self._standing = _Standing(read(path, keeps=keeps))
         self._since = _now()
         self._number = 1
         self._former: list[Vetted] = []
@@ -126,7 +128,8 @@ class Reload:
         with self._turn:
             before = prints(self._seen)
             try:
-                vetted = vet(self._path, self._crew.detectors() if self._crew else None)
+                known = self._crew.detectors() if self._crew else None
+                vetted = vet(self._path, known, keeps=self._keeps)
                 self._seen = vetted.prints
                 self._take(vetted)
             except PolicyError as error:

@@ -27,6 +27,7 @@ from service.reload import LOOK_S as FILES_LOOK_S
 from service.reload import Reload
 from service.sandbox.app import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
+from service.store.capture import vault
 from service.store.database import Database
 
 __all__ = ["StartError", "serve"]
@@ -46,7 +47,8 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
             and where.
     """
     # A worker that is started anew decides as its siblings do, whatever became of the files.
-    policy = Reload(settings.policy)
+    key = vault(settings.audit_key.get_secret_value(), settings.audit_key_file)
+    policy = Reload(settings.policy, keeps=bool(settings.audit) and key is not None)
     if settings.audit:
         Database(settings.audit).prepare()
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))

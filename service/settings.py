@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from detectors.media.sizes import SizeRule
@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         30.0,
         gt=0,
         description="seconds an inspection may take; what is left counts as not inspected",
+    )
+    picture_budget_s: float = Field(
+        2.0,
+        gt=0,
+        description="seconds of computing after which no view of a picture begins; "
+        "what is left counts as not inspected",
     )
     body_limit: int = Field(32 * 1024 * 1024, ge=1024, description="bytes a request may have")
     body_timeout_s: float = Field(30.0, gt=0, description="seconds a request body may take to come")
@@ -116,6 +122,10 @@ class Settings(BaseSettings):
     audit: str = Field(
         "", description="audit database: sqlite:///path or postgresql://…; none if empty"
     )
+    audit_key: SecretStr = Field(
+        SecretStr(""), description="32 bytes in base64 that captured payload is sealed with"
+    )
+    audit_key_file: Path | None = Field(None, description="a file of such keys, one a line")
     audit_full: Literal["drop", "refuse"] = Field(
         "drop", description="when the audit queue is full: drop records, or refuse requests"
     )

@@ -74,6 +74,7 @@ def as_json(examined: Examined, trace: Trace) -> str:
             "action": decision.action,
             "rules": decision.rules,
             "message": decision.message,
+            "allowed": sorted({each.entry for each in decision.allowed}),
         },
         "scores": inspection.scores,
         "findings": [asdict(finding) for finding in inspection.findings],

@@ -15,6 +15,7 @@ import typer
 from detectors.catalogue import CHECKS, VIEWS
 from service.app import examiner
 from service.own_checks.load import load as own_checks
+from service.policy.allow import expired
 from service.policy.case_file import Case
 from service.policy.cases import Outcome, files, run, untested
 from service.policy.diff import diff as differences
@@ -68,6 +69,9 @@ def validate(
         if len(resolved.files) > 1:
             counted.append(f"with {', '.join(each.name for each in resolved.files[1:])}")
         typer.echo(f"{path}: fine, {policy.hash}, {', '.join(counted)}")
+        for entry in expired(policy.written.allow, datetime.now(UTC).date()):
+            said = f"allow {entry.id} of {entry.owner} expired on {entry.expires}"
+            typer.echo(f"{path}: {said}: renew it, or take it out", err=True)
     if wrong:
         raise PolicyError([problem for error in wrong for problem in error.problems])
 

@@ -116,6 +116,7 @@ def _read(raw: bytes, neighbour: Neighbour, trace: Trace) -> tuple[Json, Sequenc
 
 def _asked(question: Question, neighbour: Neighbour, trace: Trace) -> tuple[Linked, frozenset[str]]:
     """A request, read, with a body that may be changed; and the pointers of its links."""
+    trace.body = strict_json.dump(question.body)
     with trace.timed("read"):
         body = deepcopy(question.body)
         exchange = neighbour.read(body)
@@ -131,7 +132,8 @@ def _answer(question: Question, neighbour: Neighbour, examiner: Examiner, trace:
     trace.model = trace.model or exchange.model
     with trace.timed("guard"):
         inspection, decision = examine.judge(exchange, examiner, trace)
-    trace.keep(exchange, inspection, decision, examiner.policy.written.headers)
+    written, said = examiner.policy.written, partial(strict_json.dump, question.body)
+    trace.keep(exchange, inspection, decision, written, said)
     trace.inspection(inspection)
     trace.decided(decision, Stage.RESPONSE)
     return Examined(body=question.body, exchange=exchange, inspection=inspection, decision=decision)

@@ -6,6 +6,7 @@ Runs in a worker thread and touches no network. What comes out is what may be se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from detectors.contract.exchange import Exchange, ImagePart, OpaquePart, Stage
@@ -16,7 +17,9 @@ from detectors.media.pin import PictureRefused, pin
 from detectors.media.sizes import SizeRule
 from service.errors import Malformed, RequestError, UpstreamMalformed
 from service.pipeline import actions
+from service.pipeline.allow import allowed as judged
 from service.pipeline.trace import Trace
+from service.policy import allow
 from service.policy.engine import Policy
 from service.policy.model import Action, Decision, EditKind
 from service.providers import strict_json
@@ -40,7 +43,17 @@ class Examiner:
         return self.inspector.inspect(exchange, self.timeout_s)
 
     def decide(self, exchange: Exchange, inspection: Inspection, trace: Trace) -> Decision:
-        return self.policy.decide(exchange, inspection, trace.caller, trace.id)
+        """The policy's decision, after its allow-list was asked about what rules matched for."""
+        decision = self.policy.decide(exchange, inspection, trace.caller, trace.id)
+        today = datetime.now(UTC).date()
+        entries = allow.in_force(self.policy.written.allow, trace.caller.tenant, today)
+        claims = allow.claims(entries, inspection, decision) if decision.reasons else []
+        if not claims:
+            return decision
+        allowed = judged(claims, exchange, self.inspect)
+        lowered = allow.lowered(inspection, allowed)
+        again = self.policy.decide(exchange, lowered, trace.caller, trace.id)
+        return replace(again, allowed=allow.used(decision, again, allowed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,7 @@ def read(raw: bytes, provider: Provider, trace: Trace) -> tuple[Json, Exchange]:
     Raises:
         Malformed, BodyTooLarge: it cannot be read; the error names the pointer.
     """
+    trace.body = raw
     with trace.timed("read"):
         body = strict_json.parse(raw)
         exchange = provider.read(body)
@@ -104,7 +118,7 @@ def examined_as(
     trace.inspection(inspection)
     with trace.timed("decide"):
         decision = examiner.decide(exchange, inspection, trace)
-    trace.keep(exchange, inspection, decision, examiner.policy.written.headers)
+    trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: trace.body)
     examined = Examined(body=body, exchange=exchange, inspection=inspection, decision=decision)
     if decision.action is Action.REWRITE:
         examined = _rewrite(examined, provider, examiner, trace)
@@ -126,7 +140,7 @@ def answer(
     except RequestError as error:
         raise unreadable(error) from None
     inspection, decision = judge(exchange, examiner, trace)
-    trace.keep(exchange, inspection, decision, examiner.policy.written.headers)
+    trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: raw)
     trace.inspection(inspection)
     trace.decided(decision, Stage.RESPONSE)
     return decision, strict_json.dump(body)

@@ -18,6 +18,7 @@ from service.errors import Malformed
 from service.policy.model import Streaming, StreamMode
 from service.providers.base import Provider, may_end
 from service.providers.sse import Event
+from service.providers.strict_json import Json
 
 LONGEST_WORD: Final = 40
 """Characters in which a tail looks for the beginning of its first word."""
@@ -87,6 +88,11 @@ class Held:
     def done(self) -> bool:
         """Whether the answer came to its end."""
         return self._seen.done
+
+    @property
+    def answer(self) -> Json:
+        """What was said so far, as one answer."""
+        return self._seen.answer
 
     @property
     def may_end(self) -> bool:

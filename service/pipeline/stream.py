@@ -23,7 +23,7 @@ from service.pipeline.held import Held, Share
 from service.pipeline.pool import GRACE_S, InspectionPool
 from service.pipeline.trace import Trace
 from service.policy.model import Action, Decision, Refusal
-from service.providers import sse
+from service.providers import sse, strict_json
 from service.providers.base import Provider
 from service.providers.sse import Event
 from service.upstream import Answer
@@ -198,8 +198,9 @@ class Guard:
         self._trace.inspection(inspection, again=not (share.whole or offends))
         self._trace.decided(decision, Stage.RESPONSE)
         if share.whole or offends:
-            named = self._examiner.policy.written.headers
-            self._trace.keep(share.exchange, inspection, decision, named)
+            written = self._examiner.policy.written
+            said = partial(strict_json.dump, self._held.answer)
+            self._trace.keep(share.exchange, inspection, decision, written, said)
         if offends:
             raise Offence(decision)
         self._held.judged(share)

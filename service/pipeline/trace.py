@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from detectors.contract.exchange import Exchange, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
-from service.policy.model import NOBODY, Action, Caller, Decision
+from service.policy.fields import Capture, Capturing
+from service.policy.model import NOBODY, Action, Caller, Decision, PolicyFile
+from service.store.capture import Payload, wanted
 from service.store.record import Record as Kept
 from service.store.record import recorded
+from service.store.retention import DAY_S
 from service.store.writer import Writer
 from service.telemetry import audit, metrics
 from service.telemetry.audit import Record, Seen
@@ -20,7 +23,10 @@ from service.telemetry.audit import Record, Seen
 
 @dataclass(slots=True, kw_only=True)
 class Trace:
-    """One call while it is under way. Written by one thread at a time."""
+    """One call while it is under way, written by one thread at a time.
+
+    ``body`` is the request as it came.
+    """
 
     id: str
     dialect: str
@@ -32,6 +38,7 @@ class Trace:
     model: str = ""
     stream: bool = False
     stage: Stage = Stage.REQUEST
+    body: bytes = b""
     decision: Decision | None = None
     status: int = 0
     error: str = ""
@@ -41,8 +48,10 @@ class Trace:
     gaps: list[Gap] = field(default_factory=list)
     highest: dict[tuple[str, str], float] = field(default_factory=dict)
     shadow: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
-    records: list[Kept] = field(default_factory=list)
+    records: list[tuple[Kept, bytes]] = field(default_factory=list)
+    capturing: Capturing = field(default_factory=Capturing)
 
     @property
     def action(self) -> str:
@@ -87,6 +96,7 @@ class Trace:
     def decided(self, decision: Decision, stage: Stage) -> None:
         """Notes a decision. A rewritten request stays one, whatever its answer was."""
         self.shadow = _distinct((*self.shadow, *decision.shadow))
+        self.allowed = _distinct((*self.allowed, *(each.entry for each in decision.allowed)))
         before = self.decision
         if before is None:
             self.decision, self.stage = decision, stage
@@ -103,21 +113,27 @@ class Trace:
         exchange: Exchange,
         inspection: Inspection,
         decision: Decision,
-        headers: Collection[str],
+        policy: PolicyFile,
+        payload: Callable[[], bytes],
     ) -> None:
-        """Takes down for the audit store what was decided on what; ``headers`` the policy names."""
-        if self.store is not None:
-            self.records.append(
-                recorded(
-                    exchange,
-                    inspection,
-                    decision,
-                    id=self.id,
-                    at=time.time(),
-                    caller=self.caller,
-                    headers=headers,
-                )
-            )
+        """Takes down for the audit store what was decided on what, and by which policy.
+
+        ``payload`` gives the body, which is held till the end of the call if it may be captured.
+        """
+        if self.store is None:
+            return
+        self.capturing = policy.capture
+        kept = recorded(
+            exchange,
+            inspection,
+            decision,
+            id=self.id,
+            at=time.time(),
+            caller=self.caller,
+            headers=policy.headers,
+        )
+        nothing = policy.capture.of is Capture.NONE
+        self.records.append((kept, b"" if nothing else payload()))
 
     def failed(self, error: GlassgateError) -> None:
         self.error = error.code
@@ -134,8 +150,16 @@ class Trace:
         audit.record(record)
         metrics.observe(record)
         if self.store is not None:
-            for kept in self.records:
-                self.store.offer(kept)
+            for kept, data in self.records:
+                self.store.offer(kept, self._captured(kept, data))
+
+    def _captured(self, kept: Kept, data: bytes) -> Payload | None:
+        """The body of a request or an answer, if the policy has it kept."""
+        flagged = any(each.rules or each.shadow for each, _ in self.records)
+        if not wanted(self.capturing, self.id, flagged=flagged):
+            return None
+        expires = kept.time + self.capturing.days * DAY_S
+        return Payload(call=kept.id, stage=kept.stage, time=kept.time, expires=expires, data=data)
 
     def _record(self) -> Record:
         return Record(
@@ -149,6 +173,7 @@ class Trace:
             error=self.error,
             rules=self.decision.rules if self.decision else (),
             shadow=self.shadow,
+            allowed=self.allowed,
             findings=tuple(
                 Seen(label=label, origin=origin, score=score)
                 for (label, origin), score in sorted(self.highest.items())

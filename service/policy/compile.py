@@ -11,7 +11,7 @@ from detectors.contract.exchange import Origin, Stage
 from service.policy.condition import Condition, ConditionError, Fault, Language
 from service.policy.document import Loc, PolicyError, Problem
 from service.policy.engine import Policy
-from service.policy.fields import ENGLISH
+from service.policy.fields import ENGLISH, Capture
 from service.policy.model import METHODS, PICTURE_METHODS, Action, PolicyFile, Rule, Scope
 from service.policy.resolve import Resolved
 from service.policy.sources import Sources
@@ -22,11 +22,14 @@ ORIGINS: Final = tuple(origin.value for origin in Origin)
 HASH_DIGITS: Final = 12
 
 
-def compile_policy(resolved: Resolved, detectors: Collection[str] | None = None) -> Policy:
+def compile_policy(
+    resolved: Resolved, detectors: Collection[str] | None = None, *, keeps: bool = True
+) -> Policy:
     """The policy, ready to decide. Raises ``PolicyError`` that lists all that is wrong.
 
     ``detectors`` are the names of all views and checks, which ``fail_open`` may name; without
-    them its names are not looked up.
+    them its names are not looked up. ``keeps`` says whether payload can be kept where ``capture``
+    asks for it.
     """
     policy = resolved.policy
     sources = resolved.sources or (None,) * (1 + len(policy.select))
@@ -37,6 +40,10 @@ def compile_policy(resolved: Resolved, detectors: Collection[str] | None = None)
     ]
     if detectors is not None:
         problems += _unknown_detectors(resolved, detectors)
+    if policy.capture.of is not Capture.NONE and not keeps:
+        what = "payload cannot be kept here"
+        fix = "set GLASSGATE_AUDIT and GLASSGATE_AUDIT_KEY before the start, or say `none`"
+        problems.append(_in_file(resolved, "capture", what, fix))
     problems = list(dict.fromkeys(problems)) or list(resolved.unused)
     if problems:
         raise PolicyError(problems)
@@ -58,10 +65,14 @@ def _unknown_detectors(resolved: Resolved, known: Collection[str]) -> Iterator[P
         if name not in known:
             what, fix = f"there is no detector `{name}`", f"use {', '.join(sorted(known))}"
             fix = nearest(name, known, fix)
-            if resolved.sources:
-                yield resolved.sources[0].problem(("fail_open",), what, fix, (index,))
-            else:
-                yield Problem(path=resolved.files[0], line=1, column=1, what=what, fix=fix)
+            yield _in_file(resolved, "fail_open", what, fix, (index,))
+
+
+def _in_file(resolved: Resolved, field: str, what: str, fix: str, rest: Loc = ()) -> Problem:
+    """A problem with a field of the policy, at its place if that is known."""
+    if resolved.sources:
+        return resolved.sources[0].problem((field,), what, fix, rest)
+    return Problem(path=resolved.files[0], line=1, column=1, what=what, fix=fix)
 
 
 class _Places:

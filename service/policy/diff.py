@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from service.policy.compile import numbers, words
-from service.policy.model import Mode, PolicyFile, Rule, Scope
+from service.policy.model import Allow, Mode, PolicyFile, Rule, Scope
 
 _WHO: Final = ("tenants", "key_groups", "models", "paths")
 _TOLD_ELSEWHERE: Final = frozenset(
     {
         *("version", "extends", "mode", "may_loosen", "sensitivity", "override", "disable"),
         *("streaming", "headers", "fail_open", "lists", "thresholds", "rules", "select"),
+        *("allow", "capture"),
     }
 )
 """Fields of a policy that are told in more words, or that a resolved one has worked in."""
@@ -28,6 +29,7 @@ def diff(before: PolicyFile, after: PolicyFile) -> tuple[str, ...]:
     return (
         *_settings(before, after),
         *_lists(words(before), words(after)),
+        *_allowed(before.allow, after.allow),
         *_layer(before, after),
         *_scopes(before, after),
     )
@@ -38,10 +40,11 @@ def _settings(before: PolicyFile, after: PolicyFile) -> Iterator[str]:
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
             yield f"{field}: {_said(old)} becomes {_said(new)}"
-    for field, old in before.streaming:
-        new = getattr(after.streaming, field)
-        if old != new:
-            yield f"streaming {field}: {_said(old)} becomes {_said(new)}"
+    for name in ("streaming", "capture"):
+        for field, old in getattr(before, name):
+            new = getattr(getattr(after, name), field)
+            if old != new:
+                yield f"{name} {field}: {_said(old)} becomes {_said(new)}"
     yield from _members("headers", "is read", before.headers, after.headers)
     yield from _members("fail_open", "may fail without a gap", before.fail_open, after.fail_open)
 
@@ -66,6 +69,20 @@ def _lists(
             yield f"list {name}: removed"
         elif old != new:
             yield f"list {name}: {len(new - old)} texts added, {len(old - new)} removed"
+
+
+def _allowed(before: Sequence[Allow], after: Sequence[Allow]) -> Iterator[str]:
+    old, new = ({entry.id: entry for entry in entries} for entries in (before, after))
+    for name in {**old, **new}:
+        if name not in old:
+            labels = ", ".join(new[name].labels)
+            yield f"allow {name}: added, for {labels}, up to {new[name].expires}"
+        elif name not in new:
+            yield f"allow {name}: removed"
+        else:
+            for field, was in old[name]:
+                if was != (now := getattr(new[name], field)):
+                    yield f"allow {name}, {field}: {_said(was)} becomes {_said(now)}"
 
 
 def _layer(before: PolicyFile | Scope, after: PolicyFile | Scope) -> Iterator[str]:

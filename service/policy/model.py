@@ -13,10 +13,15 @@ from detectors.contract.exchange import Origin, Stage
 from service.policy.fields import (
     HEADER,
     TAG,
+    Captured,
+    Capturing,
+    Day,
     Detector,
     Glob,
+    Hashes,
     Message,
     Name,
+    Phrases,
     Rollout,
     Sensitivities,
     Share,
@@ -196,6 +201,23 @@ class Scope(Layer):
     paths: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
 
 
+class Allow(Written):
+    """A false alarm that may pass: some content by its hash, or a phrase wherever it stands.
+
+    The scores of ``labels`` that come from it do not count, for callers of ``tenants`` (all, if
+    there are none), up to and with the day ``expires``.
+    """
+
+    id: Id
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    sha256: Hashes = ()
+    phrases: Phrases = ()
+    tenants: Annotated[tuple[Glob, ...], Field(min_length=1)] | None = None
+    owner: Text
+    reason: Text
+    expires: Day
+
+
 class Streaming(Written):
     """How streamed answers are guarded.
 
@@ -226,6 +248,8 @@ class PolicyFile(Layer):
     lists: dict[Name, Words] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)] = ()
     fail_open: tuple[Detector, ...] = ()
+    allow: tuple[Allow, ...] = ()
+    capture: Captured = Capturing()
     select: tuple[Scope, ...] = ()
     may_loosen: tuple[str, ...] = ()
 
@@ -279,6 +303,19 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """A score that does not count: by which entry of the allow-list, where, and what is left of it.
+
+    ``score`` is that of what remains of the part without what is allowed.
+    """
+
+    entry: str
+    part: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What is done with an exchange, and why.
 
@@ -286,7 +323,7 @@ class Decision:
     matched and are only counted. ``message`` is what the refused person reads, of the first rule
     with the winning action. ``policy`` is the policy's hash. ``scope`` is the id of the policy's
     scope that decided, empty if none did. ``opened`` are the detectors whose failure the policy
-    let pass.
+    let pass. ``allowed`` is what the allow-list let pass, without which other rules had matched.
     """
 
     action: Action
@@ -299,3 +336,4 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     scope: str = ""
     opened: tuple[str, ...] = ()
+    allowed: tuple[Allowed, ...] = ()

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from service.policy.allowing import AllowList
 from service.policy.document import Document, Loc, PolicyError, Problem
 from service.policy.layers import Stack, loosened
 from service.policy.model import Mode, PolicyFile, Rule, Scope
@@ -20,8 +21,10 @@ from service.policy.spelling import nearest
 
 Layers: TypeAlias = Sequence[tuple[Document, PolicyFile]]
 
-_LAST_SAYS: Final = ("mode", "rollout", "refusal", "contact", "streaming", "fail_open")
+_LAST_SAYS: Final = ("mode", "rollout", "refusal", "contact", "streaming", "fail_open", "capture")
 """Fields of which the last file that writes them has its way."""
+_PLACED: Final = frozenset({"fail_open", "capture"})
+"""Those of them that may not fit where the policy is to be in force."""
 
 
 class Resolved(BaseModel):
@@ -86,16 +89,20 @@ def merge(path: Path, environment: Mapping[str, str] = os.environ) -> Resolved:
     stack = Stack(Sources(layers[-1][0]))
     for document, written in layers:
         stack.lay(written, document)
-        if "fail_open" in written.model_fields_set:
-            stack.sources.note(("fail_open",), document, ("fail_open",))
+        for name in _PLACED & written.model_fields_set:
+            stack.sources.note((name,), document, (name,))
     scopes = list(_scopes(layers, stack))
     problems = [*stack.problems, *(problem for each in scopes for problem in each.stack.problems)]
     problems += _wrong_scopes(
         scopes, stack, {name for _, each in layers for name in each.may_loosen}
     )
     problems += _unknown(layers, {*stack.rules, *stack.thresholds})
+    allowed = AllowList(layers, reading.lists)
+    problems += allowed.problems
     resolved = Resolved(
-        policy=_whole(layers, stack, scopes, reading.lists, environment),
+        policy=_whole(layers, stack, scopes, reading.lists, environment).model_copy(
+            update={"allow": allowed.entries}
+        ),
         files=tuple(reading.files),
         places={name: stack.sources.place(("rules", name)) for name in stack.rules},
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from detectors.contract.exchange import Stage
 from service.policy.condition import MOST_TOGETHER, Condition, Language, Together
+from service.policy.fields import globbed
 from service.policy.model import Caller, Rule, Scope
 
 
@@ -66,7 +67,7 @@ class Variant:
 def _patterns(scope: Scope) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """For each kind that the scope writes, one expression of all its patterns."""
     return tuple(
-        (kind, re.compile("|".join(re.escape(glob).replace(r"\*", ".*") for glob in globs)))
+        (kind, globbed(globs))
         for kind in ("tenants", "key_groups", "models", "paths")
         if (globs := getattr(scope, kind)) is not None
     )

@@ -66,8 +66,8 @@ def _watched(resolved: Resolved) -> frozenset[Path]:
     return frozenset((*resolved.files, folder, *sorted(folder.glob("*.yaml"))))
 
 
-def read(path: Path, detectors: Collection[str] | None = None) -> Vetted:
-    """The policy in the file, with no half of an edit in it.
+def read(path: Path, detectors: Collection[str] | None = None, *, keeps: bool = True) -> Vetted:
+    """The policy in the file, with no half of an edit in it; ``keeps`` as for ``compile_policy``.
 
     Raises:
         PolicyError: all that is wrong with it.
@@ -77,19 +77,19 @@ def read(path: Path, detectors: Collection[str] | None = None) -> Vetted:
         resolved = resolve(path)
         now = prints(_watched(resolved))
         if now == before:
-            return Vetted(resolved, compile_policy(resolved, detectors).hash, now)
+            return Vetted(resolved, compile_policy(resolved, detectors, keeps=keeps).hash, now)
         before = now
     raise _restless(path)
 
 
-def vet(path: Path, detectors: Collection[str] | None = None) -> Vetted:
-    """The policy in the file, once its cases have passed.
+def vet(path: Path, detectors: Collection[str] | None = None, *, keeps: bool = True) -> Vetted:
+    """The policy in the file, once its cases have passed; ``keeps`` as for ``compile_policy``.
 
     Raises:
         PolicyError: all that is wrong with it, or with a file of its cases.
         CasesFailed: it is sound, and decides otherwise than its cases expect.
     """
-    vetted = read(path, detectors)
+    vetted = read(path, detectors, keeps=keeps)
     failures = [str(each) for file in _cases(path) for each in cases.run(file) if not each.passed]
     if failures:
         raise CasesFailed(failures)

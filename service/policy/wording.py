@@ -8,7 +8,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.policy.fields import DETECTOR, HEADER, NAME, TAG
+from service.policy.fields import DETECTOR, HEADER, NAME, SHA256, TAG
 from service.policy.model import KEBAB
 from service.policy.spelling import nearest
 
@@ -31,6 +31,7 @@ _NAMING: Final = {
     HEADER: "use lower-case words joined by hyphens, as in `x-team`",
     DETECTOR: "use the name of a view or a check, as in `classifier`",
     NAME: "use lower-case letters, digits and underscores, as in `harm_in_pictures`",
+    SHA256: "write the 64 digits that `sha256sum FILE` prints",
     TAG: "use letters, digits and . : _ - without spaces, as in `LLM01:2025`",
 }
 """How names are written, by the pattern that they must follow."""
@@ -74,6 +75,9 @@ def in_words(error: ErrorDetails, known: Names) -> tuple[str, str]:
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     name = str(error["loc"][-1]) if error["loc"] else ""
     match kind:
+        case "value_error":
+            what, fix = context["error"].args
+            said = str(what), str(fix)
         case "missing":
             said = f"`{name}` is missing", f"add a line `{name}: …`; {REFERENCE}"
         case "extra_forbidden":
@@ -85,8 +89,9 @@ def in_words(error: ErrorDetails, known: Names) -> tuple[str, str]:
             fix = nearest(str(given), re.findall(r"'([^']*)'", expected), f"write {expected}")
             said = f"`{_short(given)}` is not {expected}", fix
         case "string_pattern_mismatch":
-            how = _NAMING.get(str(context["pattern"]), REFERENCE)
-            said = f"`{_short(given)}` is not written as a name", how
+            pattern = str(context["pattern"])
+            what = "no SHA-256" if pattern == SHA256 else "not written as a name"
+            said = f"`{_short(given)}` is {what}", _NAMING.get(pattern, REFERENCE)
         case "string_too_long":
             most = context["max_length"]
             said = f"is longer than {most} characters", f"say it in at most {most}"

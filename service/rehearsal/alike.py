@@ -58,7 +58,7 @@ class Alike:
             derived = (start, root, number, parent is None, method)
             parts.append((kind, derived, origin, long, lines > 0, what))
         highest: dict[tuple[int, str], int] = {}
-        for label, value, part, _, _, _ in record.findings:
+        for label, value, part, _, _, _ in record.counted:
             score = value if 0.0 <= value <= 1.0 else 1.0
             place = _place(score, self._constants.get(label, []))
             if place != self._nothing.get(label):

@@ -12,6 +12,7 @@ from service.errors import RequestError
 from service.pipeline import examine
 from service.pipeline.examine import Examined, Examiner
 from service.pipeline.trace import Trace
+from service.policy.allow import lowered
 from service.policy.case_file import Case, CaseRequest
 from service.policy.engine import Policy
 from service.policy.model import NOBODY, Caller, Decision
@@ -39,9 +40,13 @@ class Asker:
         return self._examined(raw, OpenAIChat(), policy, caller_of(case)).decision
 
     def seen(self, raw: bytes, provider: Provider, policy: Policy) -> tuple[Exchange, Inspection]:
-        """A request as it came, and its inspection. Raises ``TrialError`` if it cannot be read."""
+        """A request as it came, and its inspection with the scores that count.
+
+        Raises ``TrialError`` if it cannot be read.
+        """
         examined = self._examined(raw, provider, policy)
-        return provider.read(parse(raw)), examined.inspection
+        counted = lowered(examined.inspection, examined.decision.allowed)
+        return provider.read(parse(raw)), counted
 
     def _examined(
         self, raw: bytes, provider: Provider, policy: Policy, caller: Caller = NOBODY

@@ -8,14 +8,15 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, select
 
-from service.policy.model import Decision
+from service.policy.engine import drawn
+from service.policy.fields import Capture, Capturing
 from service.store.database import Database, StoreError
 from service.store.tables import CAPTURES
 
@@ -24,27 +25,18 @@ _NONCE_BYTES: Final = 12  # NIST SP 800-38D recommends 96 bits
 _FIX: Final = "make one with `head -c 32 /dev/urandom | base64`"
 
 
-class Capture(StrEnum):
-    """Whose payload is kept: nobody's, that of calls which a rule matched, or a share of all."""
-
-    NONE = "none"
-    FLAGGED = "flagged"
-    SAMPLE = "sample"
-
-
-def wanted(capture: Capture, decision: Decision, call: str, share: float = 0.0) -> bool:
-    """Whether the payload of the call with this id is to be kept; ``share`` is that of a sample.
+def wanted(capturing: Capturing, call: str, *, flagged: bool) -> bool:
+    """Whether the payload of the call with this id is to be kept, if rules matched it or not.
 
     A call is sampled by its id, so that its request and its answer are kept together.
     """
-    match capture:
+    match capturing.of:
         case Capture.NONE:
             return False
         case Capture.FLAGGED:
-            return bool(decision.rules or decision.shadow)
+            return flagged
         case Capture.SAMPLE:
-            drawn = int.from_bytes(hashlib.sha256(call.encode()).digest()[:8])
-            return drawn < share * 2**64
+            return drawn("capture", call) < (capturing.share or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +116,24 @@ class Vault:
         except InvalidTag:
             raise StoreError(f"the capture of {call} was changed since it was sealed") from None
         return Payload(call=call, stage=stage, time=time, expires=expires, data=data)
+
+
+def vault(key: str, file: Path | None) -> Vault | None:
+    """What payload is sealed with, by the settings; None where neither is given.
+
+    Raises:
+        StoreError: the file cannot be read, or there is something else than keys.
+    """
+    if file is None:
+        return Vault.read(key, "GLASSGATE_AUDIT_KEY") if key else None
+    try:
+        text = file.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise StoreError(
+            f"GLASSGATE_AUDIT_KEY_FILE: {file} cannot be read: {error.strerror}; check the path "
+            "and its rights"
+        ) from None
+    return Vault.read(text, "GLASSGATE_AUDIT_KEY_FILE")
 
 
 def captures(database: Database, vault: Vault, call: str, now: float) -> Iterator[Payload]:

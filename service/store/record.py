@@ -84,6 +84,15 @@ class Missed(NamedTuple):
     reason: str
 
 
+class Let(NamedTuple):
+    """A score that an entry of the allow-list put in the place of a finding's."""
+
+    entry: str
+    part: str
+    label: str
+    score: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One decision and the inspection it was made from.
@@ -92,7 +101,8 @@ class Record:
     many of the underived parts are its own, in order. ``parts`` has the derived ones too. ``runs``
     are those that did not end clean or found, and all where there is a gap. ``seen`` and
     ``inspected`` count the exchange's own parts. ``action``, ``rules``, ``shadow`` and
-    ``policy`` (its hash) are those of the decision made on this inspection.
+    ``policy`` (its hash) are those of the decision made on this inspection; ``allowed`` is what
+    the allow-list let pass in it.
     """
 
     id: str
@@ -116,6 +126,21 @@ class Record:
     action: str
     rules: tuple[str, ...]
     shadow: tuple[str, ...]
+    allowed: tuple[Let, ...] = ()
+
+    @property
+    def counted(self) -> tuple[Scored, ...]:
+        """The findings with the scores that the decision was made by."""
+        if not self.allowed:
+            return self.findings
+        left: dict[tuple[str, str], float] = {}
+        for let in self.allowed:
+            at = let.part, let.label
+            left[at] = min(let.score, left.get(at, let.score))
+        return tuple(
+            one._replace(score=min(one.score, left.get((one.part, one.label), one.score)))
+            for one in self.findings
+        )
 
     def to_json(self) -> str:
         """One line of compact ASCII."""
@@ -144,6 +169,7 @@ class Record:
             said["gaps"] = tuple(map(Missed._make, said["gaps"]))
             said["rules"] = tuple(said["rules"])
             said["shadow"] = tuple(said["shadow"])
+            said["allowed"] = tuple(map(Let._make, said.get("allowed", ())))
             return cls(**said)
         except (TypeError, ValueError, KeyError) as error:
             raise RecordError(
@@ -202,6 +228,10 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
         action=decision.action.value,
         rules=decision.rules,
         shadow=decision.shadow,
+        allowed=tuple(
+            Let(each.entry, names.key(each.part), each.label, each.score)
+            for each in decision.allowed
+        ),
     )
 
 

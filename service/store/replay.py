@@ -48,7 +48,7 @@ def replayable(record: Record) -> tuple[Exchange, Inspection, Caller]:
     )
     inspection = Inspection(
         parts=parts,
-        findings=tuple([_finding(scored) for scored in record.findings]),
+        findings=tuple([_finding(scored) for scored in record.counted]),
         runs=tuple(
             Run(part=part, detector=detector, outcome=Outcome(outcome), ms=0.0, reason=reason)
             for part, detector, outcome, reason in record.runs

@@ -12,7 +12,7 @@ from service.store.tables import CAPTURES, DECISIONS
 
 BATCH: Final = 1000
 """Rows that one transaction deletes, so that writing never waits long."""
-_DAY_S: Final = 86400.0
+DAY_S: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def prune(database: Database, retention: Retention, now: float) -> int:
     with database.engine.begin() as connection:
         gone = _oldest(connection, CAPTURES, CAPTURES.c.expires <= now, BATCH)
         if retention.days is not None:
-            past = DECISIONS.c.time < now - retention.days * _DAY_S
+            past = DECISIONS.c.time < now - retention.days * DAY_S
             gone += _oldest(connection, DECISIONS, past, BATCH - gone)
         if retention.rows is not None:
             number = DECISIONS.c.seq

@@ -37,7 +37,8 @@ class Record:
 
     ``action`` is forward, rewrite, refuse or error, and ``stage`` (request, response) says which
     inspection decided it. ``error`` is the code of ``service.errors``, empty if there was none.
-    ``rules`` matched and were enforced, ``shadow`` matched and were only counted. ``findings``
+    ``rules`` matched and were enforced, ``shadow`` matched and were only counted. ``allowed`` are
+    the entries of the allow-list without which other rules had matched. ``findings``
     holds one entry for each label and origin. ``seen`` and ``inspected`` count parts of both
     stages; ``gaps`` says as (kind, reason) what was not inspected. ``ms`` is milliseconds by verb,
     ``total`` included. ``upstream_status`` is None if the model's server gave no answer.
@@ -54,6 +55,7 @@ class Record:
     error: str
     rules: tuple[str, ...]
     shadow: tuple[str, ...]
+    allowed: tuple[str, ...]
     findings: tuple[Seen, ...]
     seen: int
     inspected: int
@@ -85,6 +87,7 @@ def _fields(r: Record) -> dict[str, object]:
         "error": _word(r.error),
         "rules": _words(r.rules),
         "shadow": _words(r.shadow),
+        "allowed": _words(r.allowed),
         "findings": [
             {"label": _word(f.label), "origin": _word(f.origin), "score": round(f.score, 4)}
             for f in islice(r.findings, _MOST)

@@ -39,6 +39,9 @@ REQUESTS: Final = Counter(
 RULES: Final = Counter(
     "glassgate_rules_matched", "Requests that a rule matched: enforce, shadow.", ["rule", "mode"]
 )
+ALLOWED: Final = Counter(
+    "glassgate_allowed", "Decisions that an entry of the allow-list changed.", ["entry"]
+)
 FINDINGS: Final = Counter(
     "glassgate_findings",
     "Requests with a likely finding, by its label and origin.",
@@ -97,6 +100,8 @@ def observe(r: Record) -> None:
     """Counts one request, once, when it is over."""
     _of(REQUESTS, r.dialect, r.action).inc()
     _of(DECISIONS, r.policy, r.action).inc()
+    for entry in r.allowed:
+        _of(ALLOWED, entry).inc()
     for mode, rules in (("enforce", r.rules), ("shadow", r.shadow)):
         for rule in rules:
             _of(RULES, rule, mode).inc()

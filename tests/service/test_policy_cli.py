@@ -93,6 +93,18 @@ def test_what_a_command_says_and_ends_with(
     assert said in out.out + out.err
 
 
+def test_an_entry_that_has_expired_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "{id: old, labels: [harm], phrases: [kill the job], owner: us, reason: r, expires: "
+    allow = f"allow: [{entry}2026-01-31}}]\n"
+    (folder / "policy.yaml").write_text(POLICY + allow, encoding="utf-8")
+    assert run(monkeypatch, "validate", "policy.yaml") == 0
+    said = capsys.readouterr()
+    assert "policy.yaml: fine" in said.out
+    assert "allow old of us expired on 2026-01-31: renew it, or take it out" in said.err
+
+
 def test_a_case_that_fails_shows_the_difference(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

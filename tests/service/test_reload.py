@@ -244,6 +244,15 @@ def test_what_the_workers_do_not_take_is_not_in_force(service: Service) -> None:
     assert (service.workers.rules, service.problems) == (["second"], "")
 
 
+def test_payload_that_cannot_be_kept_is_not_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(policy("one") + "capture: flagged\n")
+    said = rf"^{path}:\d+:10: capture: payload cannot be kept here\n +Fix: set GLASSGATE_AUDIT"
+    with pytest.raises(PolicyError, match=said):
+        Reload(path, keeps=False)
+    assert Reload(path).state().problems == ()
+
+
 def test_a_wrong_policy_is_no_start(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("rules: [")
     with pytest.raises(PolicyError):

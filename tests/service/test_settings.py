@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from detectors.media.sizes import SizeRule
 from service.cli.serving import serve
@@ -24,6 +25,7 @@ READ = {
     "THREADS": ("2", 2),
     "QUEUE": ("1", 1),
     "INSPECT_TIMEOUT_S": ("0.5", 0.5),
+    "PICTURE_BUDGET_S": ("0.5", 0.5),
     "BODY_LIMIT": ("2048", 2048),
     "BODY_TIMEOUT_S": ("3", 3.0),
     "ANSWER_LIMIT": ("4096", 4096),
@@ -51,6 +53,8 @@ READ = {
     "TENANT_HEADER": ("x-tenant", "x-tenant"),
     "KEY_GROUPS": ('{"partners": ["ab"]}', {"partners": ("ab",)}),
     "AUDIT": ("sqlite:///audit.db", "sqlite:///audit.db"),
+    "AUDIT_KEY": ("c2VjcmV0", SecretStr("c2VjcmV0")),
+    "AUDIT_KEY_FILE": ("keys", Path("keys")),
     "AUDIT_FULL": ("refuse", "refuse"),
     "AUDIT_DAYS": ("7", 7.0),
     "AUDIT_ROWS": ("1000", 1000),
@@ -70,6 +74,7 @@ WRONG = {
     "THREADS": ("0", "greater than or equal to 1"),
     "QUEUE": ("0", "greater than or equal to 1"),
     "INSPECT_TIMEOUT_S": ("0", "greater than 0"),
+    "PICTURE_BUDGET_S": ("0", "greater than 0"),
     "BODY_LIMIT": ("10", "greater than or equal to 1024"),
     "BODY_TIMEOUT_S": ("soon", "valid number"),
     "ANSWER_LIMIT": ("1", "greater than or equal to 1024"),
@@ -102,7 +107,10 @@ WRONG = {
 }
 
 
-ANYTHING = {"HOST", "ADMIN_HOST", "POLICY", "CHECKS", "TENANT_HEADER", "AUDIT"}
+ANYTHING = {
+    *("HOST", "ADMIN_HOST", "POLICY", "CHECKS", "TENANT_HEADER"),
+    *("AUDIT", "AUDIT_KEY", "AUDIT_KEY_FILE"),
+}
 
 
 @pytest.mark.parametrize(("name", "written", "value"), [(k, *v) for k, v in READ.items()])

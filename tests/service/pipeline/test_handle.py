@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
@@ -22,118 +19,21 @@ from service.errors import Overloaded
 from service.fetch.client import Fetcher
 from service.fetch.rules import Rules
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import Call, Gate, Reply
+from service.pipeline.handle import Call, Gate
 from service.pipeline.pool import InspectionPool
 from service.policy.load import load
 from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
 from service.upstream import Upstream
+from tests.service.pipeline.playing import ASKED, Told, model, play, said, streamed, told
 from tests.service.pipeline.words import POLICY, Words, examining
 
 T = TypeVar("T")
-
-ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
-
-
-@contextmanager
-def model(
-    body: bytes | Callable[[dict[str, Any]], bytes],
-    *,
-    status: int = 200,
-    kind: str = "application/json",
-) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
-    """A real server that answers so; its base URL, and what it was sent (headers, body)."""
-    sent: list[tuple[dict[str, str], dict[str, Any]]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            sent.append(({k.lower(): v for k, v in self.headers.items()}, asked))
-            said = body(asked) if callable(body) else body
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(said)))
-            self.send_header("x-request-id", "up-1")
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: object) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", sent
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
 def examiner(tmp_path: Path) -> Examiner:
     return examining(tmp_path)
-
-
-def play(
-    examiner: Examiner,
-    base: str,
-    *asked: dict[str, Any] | bytes,
-    headers: Sequence[tuple[str, str]] = (),
-    settings: Settings | None = None,
-) -> list[Told]:
-    """The replies to these requests, one after the other."""
-
-    async def run() -> list[Told]:
-        given = settings or Settings.read()
-        upstream = Upstream(base, given)
-        gate = Gate(examiner, upstream, InspectionPool(given.threads, given.queue))
-        raw = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in asked]
-        replies = [
-            await told(
-                await gate.handle(
-                    Call(
-                        provider=OpenAIChat(),
-                        path="/v1/chat/completions",
-                        headers=headers,
-                        body=one,
-                    )
-                )
-            )
-            for one in raw
-        ]
-        await upstream.close()
-        return replies
-
-    return asyncio.run(run())
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A reply with all of its body."""
-
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-
-
-async def told(reply: Reply) -> Told:
-    body = reply.body
-    whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
-    return Told(reply.status, reply.headers, whole)
-
-
-def said(*contents: str, **more: Any) -> bytes:  # noqa: ANN401 - JSON
-    choices = [
-        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        for i, text in enumerate(contents)
-    ]
-    return json.dumps({"id": "a", "object": "chat.completion", "choices": choices, **more}).encode()
-
-
-def streamed(*deltas: tuple[int, dict[str, Any]]) -> bytes:
-    chunks = [{"id": "a", "choices": [{"index": i, "delta": delta}]} for i, delta in deltas]
-    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-    return "".join([*lines, "data: [DONE]\n\n"]).encode()
 
 
 def shown(reply: Told) -> dict[str, str]:

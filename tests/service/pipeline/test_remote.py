@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from base64 import b64encode
 from copy import deepcopy
 from ipaddress import ip_network
+
+import pytest
 
 from detectors.contract.exchange import (
     DocumentPart,
@@ -22,8 +25,10 @@ from detectors.contract.exchange import (
 from service.fetch.client import Fetcher
 from service.fetch.rules import LINK, NOTHING, Rules
 from service.pipeline.remote import fetched
-from service.providers.base import Patch, Provider
+from service.providers.anthropic import AnthropicMessages
+from service.providers.base import Provider
 from service.providers.fields import REMOTE_DOCUMENT
+from service.providers.gemini import Gemini
 from service.providers.openai_chat import OpenAIChat
 from service.providers.openai_responses import OpenAIResponses
 from service.providers.strict_json import Json
@@ -136,29 +141,85 @@ def test_a_tools_picture_of_another_dialect_is_fetched_too() -> None:
     assert (picture.data, picture.origin) == (PIXELS, Origin.THIRD_PARTY)
 
 
-class Documents(OpenAIChat):
-    """A dialect in which a document can be part of the request."""
+PAGES = b"%PDF-1.7 and so on"
+ENCODED = b64encode(PAGES).decode()
+URI = f"data:application/pdf;base64,{ENCODED}"
+SOURCE: Json = {"type": "base64", "media_type": "application/pdf", "data": ENCODED}
+BLOB: Json = {"mimeType": "application/pdf", "data": ENCODED}
+HERE = "here"
 
-    def replace_document(self, path: str, data: bytes, media_type: str) -> Patch:
-        return Patch(op="replace", path=path, value=f"{media_type} {data.decode()}")
+
+def claude(source: Json) -> Json:
+    block: Json = {"type": "document", "title": "a report", "source": source}
+    result: Json = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
+    return {"model": "m", "messages": [{"role": "user", "content": [block, result]}]}
 
 
-def test_a_linked_document_is_fetched_where_the_dialect_has_a_place_for_it() -> None:
-    with serving(saying(page(b"%PDF-1.7 and so on", kind="application/pdf"))) as server:
-        url = f"http://127.0.0.1:{server.port}/a.pdf"
-        part = OpaquePart(
-            pointer="/file",
-            origin=Origin.THIRD_PARTY,
-            kind=REMOTE_DOCUMENT,
-            reason="",
-            remote=Remote(url=url),
-        )
-        message = Message(role=Role.USER, parts=(part,))
-        exchange = Exchange(dialect="d", model="m", stage=Stage.REQUEST, messages=(message,))
-        body: Json = {"file": url}
-        assert turned(exchange, body, OpenAIChat(), server) is exchange
-        after = turned(exchange, body, Documents(), server)
-    assert body == {"file": "application/pdf %PDF-1.7 and so on"}
-    (document,) = after.parts()
-    assert isinstance(document, DocumentPart)
-    assert document.data == b"%PDF-1.7 and so on"
+def gemini(part: Json) -> Json:
+    result: Json = {"functionResponse": {"name": "f", "parts": [part]}}
+    return {"contents": [{"parts": [{"text": "What is it?"}, part]}, {"parts": result}]}
+
+
+def responses(part: Json) -> Json:
+    output: Json = {"type": "function_call_output", "call_id": "c", "output": [part]}
+    return {"model": "m", "input": [{"role": "user", "content": [part]}, output]}
+
+
+DOCUMENTS: dict[str, tuple[Provider, Json, Json]] = {
+    "anthropic": (
+        AnthropicMessages(),
+        claude({"type": "url", "url": HERE}),
+        claude(SOURCE),
+    ),
+    "gemini": (
+        Gemini(model="m"),
+        gemini({"file_data": {"mime_type": "application/pdf", "file_uri": HERE}}),
+        gemini({"inlineData": BLOB}),
+    ),
+    "responses": (
+        OpenAIResponses(),
+        responses({"type": "input_file", "file_url": HERE, "filename": "a.pdf"}),
+        responses({"type": "input_file", "filename": "document.pdf", "file_data": URI}),
+    ),
+}
+
+
+@pytest.mark.parametrize(("provider", "written", "sent"), DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_linked_document_is_inspected_and_sent_inline(
+    provider: Provider, written: Json, sent: Json
+) -> None:
+    with serving(saying(page(PAGES, kind="application/pdf"))) as server:
+        url = f"http://127.0.0.1:{server.port}/a.pdf?secret=1"
+        body = json.loads(json.dumps(written).replace(f'"{HERE}"', f'"{url}"'))
+        after = turned(provider.read(body), body, provider, server)
+    assert body == sent
+    inspected = [part for part in after.parts() if isinstance(part, DocumentPart)]
+    forwarded = [part for part in provider.read(body).parts() if isinstance(part, DocumentPart)]
+    assert [part.data for part in inspected] == [PAGES, PAGES]
+    assert [(part.data, part.media_type, part.origin) for part in forwarded] == [
+        (part.data, part.media_type, part.origin) for part in inspected
+    ]
+
+
+@pytest.mark.parametrize(("provider", "written", "sent"), DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_page_that_is_no_document_stays_a_gap_and_a_link(
+    provider: Provider, written: Json, sent: Json
+) -> None:
+    with serving(saying(page(b"<html>", kind="text/html"))) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        body = json.loads(json.dumps(written).replace(f'"{HERE}"', f'"{url}"'))
+        before = deepcopy(body)
+        after = turned(provider.read(body), body, provider, server)
+    assert body == before != sent
+    gaps = [part for part in after.parts() if isinstance(part, OpaquePart)]
+    assert [(part.kind, part.reason) for part in gaps] == [("remote_document", NOTHING)] * 2
+
+
+def test_a_dialect_without_a_place_for_a_document_asks_nobody() -> None:
+    remote = Remote(url="http://127.0.0.1:1/a.pdf")
+    part = OpaquePart(
+        pointer="/file", origin=Origin.USER, kind=REMOTE_DOCUMENT, reason="", remote=remote
+    )
+    message = Message(role=Role.USER, parts=(part,))
+    exchange = Exchange(dialect="d", model="m", stage=Stage.REQUEST, messages=(message,))
+    assert turned(exchange, {"file": remote.url}, OpenAIChat()) is exchange

@@ -10,6 +10,8 @@ contact: Ask us.
 thresholds: {harm: 0.8, hate: 0.5}
 headers: [x-team]
 lists: {teams: [red, blue]}
+allow: [{id: jobs, labels: [harm], phrases: [kill the job], owner: us, reason: r,
+  expires: 2027-03-31}]
 rules:
   - {id: harm, description: d, stage: request, when: harm >= threshold.harm, action: refuse,
      message: No.}
@@ -21,6 +23,13 @@ select:
   - {id: school, description: d, tenants: [school-*], thresholds: {harm: 0.4}}
 """
 CHANGES = [
+    (
+        "id: jobs",
+        "id: tasks",
+        ["allow tasks: added, for harm, up to 2027-03-31", "allow jobs: rem"],
+    ),
+    ("2027-03-31", "2027-04-30", ["allow jobs, expires: `2027-03-31` becomes `2027-04-30`"]),
+    ("headers:", "capture: flagged\nheaders:", ["capture of: `none` becomes `flagged`"]),
     ("harm: 0.8", "harm: 0.7", ["threshold harm: 0.8 becomes 0.7, stricter"]),
     ("hate: 0.5", "hate: 0.9", ["threshold hate: 0.5 becomes 0.9, looser"]),
     ("contact: Ask us.", "contact: Ask me.", ["contact: `Ask us.` becomes `Ask me.`"]),

@@ -33,6 +33,7 @@ from service.policy.load import PolicyError, load
 from service.policy.model import (
     METHODS,
     Action,
+    Allow,
     EditKind,
     Mode,
     PolicyFile,
@@ -110,7 +111,7 @@ def test_the_example_of_a_bundle_is_a_policy_and_takes_a_scope(
 ) -> None:
     path = tmp_path / "my-policy.yaml"
     monkeypatch.setenv("SUPPORT", "help@example.org")
-    _, bundle, scopes, _ = blocks("yaml")
+    _, bundle, scopes, *_ = blocks("yaml")
     path.write_text(bundle + scopes, encoding="utf-8")
     policy = load(path).written
     assert policy.contact == "Questions: help@example.org"
@@ -130,7 +131,16 @@ def test_the_page_gives_the_numbers_of_a_sensitivity() -> None:
 
 
 def test_the_example_of_a_case_is_one() -> None:
-    assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[3])).cases
+    assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[-1])).cases
+
+
+def test_the_page_names_each_field_of_an_allow_list_and_its_example_is_one(tmp_path: Path) -> None:
+    named = set(re.findall(r"`(\w+)`", section("The allow-list")))
+    assert set(Allow.model_fields) <= named
+    path = tmp_path / "my-policy.yaml"
+    head = "version: 1\ndescription: d\nextends: [default]\n"
+    path.write_text(head + blocks("yaml")[3], encoding="utf-8")
+    assert [entry.id for entry in load(path).written.allow] == ["status-page", "campaign-picture"]
 
 
 def test_on_knows_the_method_of_every_view() -> None:

@@ -25,6 +25,36 @@ WRONG_BASES = [
     ("extends: [./ring.yaml]\n", None, "circle: policy.yaml → ring.yaml → policy.yaml", "take"),
     ("extends: [./broken.yaml]\n", None, "broken.yaml:2:1: `rulez` is not a field", "`rules`"),
 ]
+# An entry of an allow-list that nothing is wrong with, but for what a row adds or leaves out.
+ENTRY = "id: a, labels: [harm], owner: o, reason: r"
+UNTIL = "expires: 2027-03-31"
+PHRASE = "phrases: [a phrase]"
+WRONG_ALLOWED = [
+    (f"{ENTRY}, {PHRASE}", "4:9", "`expires` is missing", "add a line"),
+    (f"{ENTRY}, {PHRASE}, expires: soon", "4:84", "`soon` is no day", "2027-03-31"),
+    (f"{ENTRY}, {PHRASE}, expires: 20270331x", "4:84", "is no day", "2027-03-31"),
+    (f"{ENTRY}, {UNTIL}", "4:9", "says of nothing that it may pass", "`sha256`"),
+    (f"{ENTRY}, {UNTIL}, phrases: [kill]", "4:85", "shorter than 6 characters", "more of what"),
+    (f"{ENTRY}, {UNTIL}, sha256: [abc]", "4:84", "`abc` is no SHA-256", "sha256sum"),
+    (f"{ENTRY}, {UNTIL}, sha256: nobody", "4:83", "there is no list `nobody`", "under `lists`"),
+    (f"{ENTRY}, {UNTIL}, sha256: notes", "4:83", "text 1 of the list `notes`", "mend the list"),
+    (f"{ENTRY}, {UNTIL}, phrases: notes", "4:84", "text 1 of the list `notes`", "mend the list"),
+    (f"id: a, labels: [harn], owner: o, reason: r, {UNTIL}, {PHRASE}", "4:26", "`harn`", "`harm`"),
+    (f"{ENTRY}, {PHRASE}, {UNTIL}, ower: me", "4:96", "`ower` is not a field", "`owner`"),
+    (
+        f"{ENTRY}, {PHRASE}, {UNTIL}}}, {{{ENTRY}, {PHRASE}, {UNTIL}",
+        "4:102",
+        "id `a` too",
+        "own id",
+    ),
+]
+WRONG_CAPTURES = [
+    ("capture: all", "4:10", "`all` is not 'none', 'flagged' or 'sample'", "write"),
+    ("capture: sample", "4:10", "`share` is missing", "share: 1%"),
+    ("capture: {of: flagged, share: 1%}", "4:10", "`share` is for `of: sample` only", "neither"),
+    ("capture: {of: flagged, days: 0}", "4:30", "must be above 0", "above 0"),
+    ("capture: {of: sample, share: 200%}", "4:30", "must be between 0 and 1", "from 0 to 1"),
+]
 WRONG_LAYERS = [
     ("override: [{id: oen, mode: shadow}]\n", "4:17", "no earlier file has a rule `oen`", "`one`"),
     ("override: [{id: xyzzy, mode: shadow}]\n", "4:17", "`xyzzy`", "new rule under `rules`"),
@@ -172,3 +202,20 @@ def test_a_fault_in_a_base_is_said_with_the_bases_name(path: Path) -> None:
     found = problems(path, HEAD + "extends: [./own.yaml]\n", {"own.yaml": base})
     assert len(found) == 1
     assert found[0].startswith(f"{path.parent / 'own.yaml'}:4:53: rule one, when: ")
+
+
+@pytest.mark.parametrize(("entry", "place", "what", "fix"), WRONG_ALLOWED)
+def test_a_wrong_entry_of_an_allow_list_is_named(
+    tmp_path: Path, entry: str, place: str, what: str, fix: str
+) -> None:
+    text = f"{ON_BASE}allow: [{{{entry}}}]\nlists: {{notes: [short]}}\n"
+    found = problems(tmp_path / "policy.yaml", text, {"base.yaml": BASE})
+    assert says(found, tmp_path / "policy.yaml", place, what, fix), found
+
+
+@pytest.mark.parametrize(("line", "place", "what", "fix"), WRONG_CAPTURES)
+def test_a_wrong_capture_is_named(
+    tmp_path: Path, line: str, place: str, what: str, fix: str
+) -> None:
+    found = problems(tmp_path / "policy.yaml", f"{ON_BASE}{line}\n", {"base.yaml": BASE})
+    assert says(found, tmp_path / "policy.yaml", place, what, fix), found

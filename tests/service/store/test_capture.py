@@ -8,40 +8,38 @@ import pytest
 from sqlalchemy import text
 
 from detectors.contract.exchange import Stage
-from service.policy.model import Action, Decision
-from service.store.capture import Capture, Payload, Vault, captures, forget, wanted
+from service.policy.fields import Capture, Capturing
+from service.store.capture import Payload, Vault, captures, forget, vault, wanted
 from service.store.database import Database, StoreError
 from service.store.writer import Limits, Writer
-from tests.service.store.samples import REFUSED, record
+from tests.service.store.samples import record
 
 FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
 ASKED = Payload(
     call=record().id, stage=Stage.REQUEST.value, time=1.0, expires=9.0, data=b"hush, a secret"
 )
 ANSWERED = replace(ASKED, stage=Stage.RESPONSE.value, data=b"an answer")
-PLAIN = Decision(action=Action.FORWARD, policy="p")
 
 
 @pytest.mark.parametrize(
-    ("capture", "decision", "kept"),
+    ("capture", "flagged", "kept"),
     [
-        (Capture.NONE, REFUSED, False),
-        (Capture.FLAGGED, REFUSED, True),
-        (Capture.FLAGGED, replace(PLAIN, shadow=("watched",)), True),
-        (Capture.FLAGGED, PLAIN, False),
-        (Capture.SAMPLE, PLAIN, True),
+        (Capturing(), True, False),
+        (Capturing(of=Capture.FLAGGED), True, True),
+        (Capturing(of=Capture.FLAGGED), False, False),
+        (Capturing(of=Capture.SAMPLE, share=1.0), False, True),
     ],
 )
-def test_whose_payload_is_kept(capture: Capture, decision: Decision, *, kept: bool) -> None:
-    assert wanted(capture, decision, "a", share=1.0) is kept
+def test_whose_payload_is_kept(capture: Capturing, *, flagged: bool, kept: bool) -> None:
+    assert wanted(capture, "a", flagged=flagged) is kept
 
 
 def test_a_sample_is_its_share_and_the_same_each_time() -> None:
+    tenth = Capturing(of=Capture.SAMPLE, share=0.1)
     calls = [f"{number:024x}" for number in range(2000)]
-    drawn = [wanted(Capture.SAMPLE, PLAIN, call, share=0.1) for call in calls]
-    assert 150 < sum(drawn) < 250
-    assert drawn == [wanted(Capture.SAMPLE, REFUSED, call, share=0.1) for call in calls]
-    assert not any(wanted(Capture.SAMPLE, PLAIN, call, share=0.0) for call in calls)
+    kept = [wanted(tenth, call, flagged=False) for call in calls]
+    assert 150 < sum(kept) < 250
+    assert kept == [wanted(tenth, call, flagged=True) for call in calls]
 
 
 def test_payload_is_kept_sealed_and_opened_with_the_key(tmp_path: Path) -> None:
@@ -129,3 +127,30 @@ def test_keys_are_read_line_by_line() -> None:
     vault = Vault.read(lines, "a file")
     assert vault.open(Vault([SECOND]).seal(ASKED)) == ASKED
     assert Vault([FIRST]).open(vault.seal(ASKED)) == ASKED
+
+
+def test_keys_come_from_a_text_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("\n".join(base64.b64encode(key).decode() for key in (SECOND, FIRST)))
+    sealed = Vault([FIRST]).seal(ASKED)
+    for given in (vault(base64.b64encode(FIRST).decode(), None), vault("", file)):
+        assert given is not None
+        assert given.open(sealed) == ASKED
+    assert vault("", None) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "file", "says"),
+    [
+        ("secret", None, r"^GLASSGATE_AUDIT_KEY: key 1 is not 32 bytes in base64; make one with"),
+        ("", "nowhere", r"^GLASSGATE_AUDIT_KEY_FILE: \S+nowhere cannot be read: No such file"),
+        ("", "empty", r"^GLASSGATE_AUDIT_KEY_FILE: there is no key; make one with"),
+    ],
+)
+def test_a_wrong_key_is_named_and_not_told(
+    key: str, file: str | None, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(StoreError, match=says) as raised:
+        vault(key, tmp_path / file if file else None)
+    assert "secret" not in str(raised.value)

@@ -27,6 +27,7 @@ FORWARDED = Record(
     error="",
     rules=(),
     shadow=(),
+    allowed=(),
     findings=(),
     seen=3,
     inspected=3,
@@ -41,6 +42,7 @@ REFUSED = replace(
     stage="request",
     rules=("direct-injection", "harm"),
     shadow=("secrets",),
+    allowed=("status-page",),
     findings=(
         Seen(label="injection", origin="user", score=0.9),
         Seen(label="harm", origin="third_party", score=0.5),
@@ -139,6 +141,7 @@ OBSERVED: dict[str, tuple[list[Record], dict[str, float]]] = {
             'glassgate_requests_total{action="refuse",dialect="openai_chat"}': 2,
             'glassgate_rules_matched_total{mode="enforce",rule="direct-injection"}': 2,
             'glassgate_rules_matched_total{mode="shadow",rule="secrets"}': 2,
+            'glassgate_allowed_total{entry="status-page"}': 2,
             'glassgate_findings_total{label="injection",origin="user"}': 2,
             'glassgate_findings_total{label="harm",origin="third_party"}': 2,
             'glassgate_findings_total{label="jailbreak",origin="user"}': 0,

@@ -1,0 +1,119 @@
+"""Plays calls through a gate: a real server that stands for the model's, and what a client gets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from service.pipeline.examine import Examiner
+from service.pipeline.handle import UNKEPT, Call, Gate, Ledger, Reply
+from service.pipeline.pool import InspectionPool
+from service.providers.openai_chat import OpenAIChat
+from service.settings import Settings
+from service.upstream import Upstream
+
+ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
+
+
+@contextmanager
+def model(
+    body: bytes | Callable[[dict[str, Any]], bytes],
+    *,
+    status: int = 200,
+    kind: str = "application/json",
+) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
+    """A real server that answers so; its base URL, and what it was sent (headers, body)."""
+    sent: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            sent.append(({k.lower(): v for k, v in self.headers.items()}, asked))
+            said = body(asked) if callable(body) else body
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(said)))
+            self.send_header("x-request-id", "up-1")
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", sent
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def play(
+    examiner: Examiner,
+    base: str,
+    *asked: dict[str, Any] | bytes,
+    headers: Sequence[tuple[str, str]] = (),
+    settings: Settings | None = None,
+    ledger: Ledger = UNKEPT,
+) -> list[Told]:
+    """The replies to these requests, one after the other."""
+
+    async def run() -> list[Told]:
+        given = settings or Settings.read()
+        upstream = Upstream(base, given)
+        pool = InspectionPool(given.threads, given.queue)
+        gate = Gate(examiner, upstream, pool, ledger=ledger)
+        raw = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in asked]
+        replies = [
+            await told(
+                await gate.handle(
+                    Call(
+                        provider=OpenAIChat(),
+                        path="/v1/chat/completions",
+                        headers=headers,
+                        body=one,
+                    )
+                )
+            )
+            for one in raw
+        ]
+        await upstream.close()
+        return replies
+
+    return asyncio.run(run())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reply with all of its body."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+async def told(reply: Reply) -> Told:
+    body = reply.body
+    whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+    return Told(reply.status, reply.headers, whole)
+
+
+def said(*contents: str, **more: Any) -> bytes:  # noqa: ANN401 - JSON
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for i, text in enumerate(contents)
+    ]
+    return json.dumps({"id": "a", "object": "chat.completion", "choices": choices, **more}).encode()
+
+
+def streamed(*deltas: tuple[int, dict[str, Any]]) -> bytes:
+    chunks = [{"id": "a", "choices": [{"index": i, "delta": delta}]} for i, delta in deltas]
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
