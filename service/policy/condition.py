@@ -24,6 +24,7 @@ EXCHANGE_VARIABLES: Final[Mapping[str, str]] = {
     "opaque": "int",
     "methods": "list<string>",
     "has_faces": "bool",
+    "faces_known": "bool",
     "has_gps": "bool",
     "dialect": "string",
     "model": "string",
@@ -158,6 +159,7 @@ class Language:
         empty |= {"complete": True, "headers": dict.fromkeys(headers, "")}
         self._empty = self._for_parts.Activation({**empty, **self._constants})
         self._needed: set[str] = set()
+        self._fixed: dict[str, object] = {}
         self.origin_scores: list[str] = []
 
     def values(self, values: Mapping[str, object]) -> Values:
@@ -166,8 +168,7 @@ class Language:
         Only those that a condition needs: each value costs time.
         """
         given = {name: values[name] for name in self._needed if name in values}
-        needed = {name: each for name, each in self._constants.items() if name in self._needed}
-        return self._for_parts.Activation({**given, **needed})
+        return self._for_parts.Activation({**given, **self._fixed})
 
     def compile(self, expression: str, *, of_parts: bool) -> Condition:
         """Compiles a condition, type-checks it and tries it on an exchange that holds nothing.
@@ -187,7 +188,9 @@ class Language:
         if condition.holds(self._empty) is None:
             fault = str(program.eval(self._empty).value())
             raise ConditionError([self._not_evaluated(expression, fault)])
-        self._needed |= _steps(expression) & variables.keys()
+        needed = _steps(expression) & variables.keys()
+        self._fixed |= {name: self._constants[name] for name in needed & self._constants.keys()}
+        self._needed |= needed - self._constants.keys()
         self.origin_scores = [name for name in self._needed if name in ORIGIN_SCORES]
         return condition
 
