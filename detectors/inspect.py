@@ -6,19 +6,22 @@ clean or found, and so did those of everything derived from it. Anything else is
 
 from __future__ import annotations
 
+import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from detectors.cache import VerdictCache, content_key
-from detectors.contract.detector import Check, Detector, DetectorError, View
+from detectors.contract.detector import Check, Comparison, Detector, DetectorError, View
 from detectors.contract.exchange import (
     DocumentPart,
     Exchange,
     ImagePart,
     OpaquePart,
     Part,
+    Stage,
     TextPart,
 )
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
@@ -41,6 +44,7 @@ class _Sheet:
     runs: list[Run] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
     gaps: dict[str, Gap] = field(default_factory=dict)
+    spent_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, part: Part) -> None:
         self.parts.append(part)
@@ -65,11 +69,22 @@ class Inspector:
     """Views and checks over one exchange at a time. Thread-safe: it keeps nothing but verdicts."""
 
     def __init__(
-        self, views: Sequence[View], checks: Sequence[Check], cache: VerdictCache | None = None
+        self,
+        views: Sequence[View],
+        checks: Sequence[Check],
+        cache: VerdictCache | None = None,
+        *,
+        picture_s: float = math.inf,
     ) -> None:
+        """``picture_s`` are the seconds of computing after which no view of a picture begins.
+
+        They are the thread's own, so a picture is decided alike on a busy machine. A list of views
+        that has the cheap ones first leaves out little.
+        """
         self.views = tuple(views)
         self.checks = tuple(checks)
         self._cache = cache if cache is not None else VerdictCache(0)
+        self._picture_s = picture_s
 
     def versions(self) -> dict[str, str]:
         """Detector name → version."""
@@ -99,7 +114,7 @@ class Inspector:
             self._reveal(text, sheet, 0)
         texts = [part for part in sheet.parts if isinstance(part, TextPart)]
         for check in self.checks:
-            self._judge(check, texts, sheet)
+            self._judge(_beside(check, exchange), texts, sheet)
         coverage = Coverage(
             seen=len(own), inspected=len(own) - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
         )
@@ -128,7 +143,10 @@ class Inspector:
         if sheet.late():
             sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "deadline")
             return ()
-        begun = time.perf_counter()
+        if isinstance(part, ImagePart) and sheet.spent_s[part.key] > self._picture_s:
+            sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "the picture's budget is spent")
+            return ()
+        begun, computed = time.perf_counter(), time.thread_time()
         key = content_key(view, part) if isinstance(part, ImagePart | DocumentPart) else ""
         known = self._cache.parts(key) if key else None
         if known is not None:
@@ -141,6 +159,8 @@ class Inspector:
             except Exception as error:  # noqa: BLE001 - whatever a view meets, the run has failed
                 sheet.run(part, view.name, Outcome.FAILED, _ms(begun), _reason(error))
                 return ()
+            finally:
+                sheet.spent_s[part.key] += time.thread_time() - computed
             if key:
                 self._cache.put_parts(key, tuple(derived))
         sheet.run(part, view.name, Outcome.FOUND if derived else Outcome.CLEAN, _ms(begun))
@@ -183,6 +203,13 @@ class Inspector:
         for (key, same), found in zip(batch, judged, strict=True):
             self._cache.put_findings(key, tuple(found))
             _settle(check, same, found, share, sheet)
+
+
+def _beside(check: Check, exchange: Exchange) -> Check:
+    """The check, as it judges this exchange."""
+    if isinstance(check, Comparison) and exchange.stage is Stage.RESPONSE:
+        return check.beside(exchange.shown)
+    return check
 
 
 def _settle(

@@ -34,18 +34,28 @@ from service.pipeline.examine import Examiner
 from service.pipeline.handle import PASSED, Call, Ledger, Reply
 from service.pipeline.in_force import InForce
 from service.pipeline.pool import InspectionPool
+from service.pipeline.uploads import Uploads, by
 from service.policy.compile import compile_policy
 from service.policy.resolve import Resolved, merge
-from service.providers.table import ENDPOINTS, FALLBACK, PASS_THROUGH, find
+from service.providers.table import ENDPOINTS, FALLBACK, find, passes
 from service.settings import Settings
 from service.store.capture import vault
 from service.store.database import Database
+from service.store.files import Files
 from service.store.retention import Retention
 from service.store.writer import Writer
 from service.telemetry import metrics
 from service.upstream import Upstream, passing
 
 CLIENT_GONE: Final = 499  # nginx's word in its log; nobody is there to read it
+NO_ENDPOINT: Final = (
+    "this path is not inspected here, so it does not pass; the operator can let it pass with "
+    "GLASSGATE_PASS_THROUGH"
+)
+NO_SOCKET: Final = (
+    "a WebSocket (Realtime) is not inspected here, so none is opened; ask over HTTP, streamed if "
+    "you like"
+)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -61,6 +71,7 @@ def examiner(settings: Settings, resolved: Resolved | None = None) -> Examiner:
         views=[make() for make in VIEWS.values()],
         checks=[*(make() for make in CHECKS.values()), *own_checks(settings.checks)],
         cache=VerdictCache(settings.cache),
+        picture_s=settings.picture_budget_s,
     )
     policy = compile_policy(resolved or merge(settings.policy), inspector.versions())
     inspector.self_check()
@@ -70,6 +81,9 @@ def examiner(settings: Settings, resolved: Resolved | None = None) -> Examiner:
         sizes=settings.image_sizes,
         limits=Limits(),
         timeout_s=settings.inspect_timeout_s,
+        uploads=Uploads(Files(settings.files), by(inspector.versions()))
+        if settings.files
+        else None,
     )
 
 
@@ -84,7 +98,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
         groups={key: group for group, keys in settings.key_groups.items() for key in keys},
     )
     gate = Desk(examiner, upstream, pool, fetcher, ledger)
-    passes = PASS_THROUGH | set(settings.pass_through)
+    allowed = set(settings.pass_through)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -105,10 +119,13 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     @app.api_route("/{path:path}", methods=METHODS)
     async def every_path(request: Request) -> Response:
         path, query = _target(request)
-        provider = find(request.method, path, query)
-        if provider is None and settings.neighbours and (request.method, path) not in passes:
+        provider = find(request.method, path, query, request.headers.get("content-type", ""))
+        passing_on = (request.method, path) in allowed or passes(request.method, path)
+        if provider is None and settings.neighbours and not passing_on:
             provider = NEIGHBOURS.get((request.method, path))
         try:
+            if request.headers.get("upgrade", "").lower() == "websocket":
+                raise UnknownEndpoint(NO_SOCKET)
             if provider is not None:
                 body = await _body(request, settings)
                 call = Call(
@@ -119,15 +136,12 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                     callers=callers,
                 )
                 return _response(await _unless_gone(request, gate.handle(call)))
-            if (request.method, path) in passes:
+            if passing_on:
                 with gate.passing() as trace:
                     passed = await _pass(request, path + query, upstream, settings)
                     trace.status = trace.upstream_status = passed.status_code
                 return passed
-            raise UnknownEndpoint(
-                f"{request.method} on this path is not inspected here, so it does not pass; the "
-                "operator can let it pass with GLASSGATE_PASS_THROUGH"
-            )
+            raise UnknownEndpoint(f"{request.method} on {NO_ENDPOINT}")
         except GlassgateError as error:
             return _response(gate.turned_away(error, provider or FALLBACK))
 

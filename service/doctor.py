@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from detectors.catalogue import CHECKS, VIEWS
+from detectors.catalogue import CHECKS, views
 from detectors.contract.detector import Detector
+from detectors.views.ocr.engines.extra import EngineError
 from service.policy.load import PolicyError, load
 from service.settings import Settings
 
@@ -49,7 +50,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("python", True, platform.python_version())
     for name in PACKAGES:
         yield _package(name)
-    for name, make in {**VIEWS, **CHECKS}.items():
+    for name, make in {**views(settings.ocr), **CHECKS}.items():
         yield _detector(name, make)
     yield _policy(settings)
 
@@ -66,6 +67,8 @@ def _detector(name: str, make: Callable[[], Detector]) -> Diagnosis:
     try:
         detector = make()
         detector.self_check()
+    except EngineError as error:
+        return Diagnosis(f"detector {name}", False, error.what, error.fix)
     except Exception as error:  # noqa: BLE001 - a doctor hears out whatever it is
         what = f"{type(error).__name__}: {error}"
         return Diagnosis(f"detector {name}", False, what, "reinstall glassgate: a file is damaged")

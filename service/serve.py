@@ -29,6 +29,7 @@ from service.sandbox.app import sandbox
 from service.settings import SANDBOX, Settings, SettingsError
 from service.store.capture import vault
 from service.store.database import Database
+from service.store.files import Files
 
 __all__ = ["StartError", "serve"]
 
@@ -53,7 +54,10 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
         Database(settings.audit).prepare()
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    files = settings.files or folder / "uploads"
+    settings = settings.model_copy(update={"files": files})
     try:
+        Files(files)
         asyncio.run(_serve(settings, policy, started))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         description="sizes put before the built-in table: "
         '`[{"model": "llava*", "detail": "*", "long": 672}]`',
     )
+    ocr: Literal["embedded", "openvino", "paddleocr", "tesseract"] = Field(
+        "embedded", description="what reads the text in pictures"
+    )
     checks: Path | None = Field(None, description="a file of checks of your own")
     neighbours: bool = Field(
         True, description="whether guard, moderations and LiteLLM's guardrail are answered"
@@ -131,6 +134,11 @@ class Settings(BaseSettings):
     )
     audit_days: float | None = Field(None, gt=0, description="days that records are kept")
     audit_rows: int | None = Field(None, ge=0, description="records that are kept")
+    files: Path | None = Field(
+        None,
+        description="SQLite file in which inspected uploads are remembered; none forgets them "
+        "when the service ends",
+    )
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="level of the log: debug, info, warning or error"

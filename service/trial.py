@@ -70,12 +70,7 @@ def as_json(examined: Examined, trace: Trace) -> str:
     decision, inspection = examined.decision, examined.inspection
     coverage = inspection.coverage
     shown = {
-        "decision": {
-            "action": decision.action,
-            "rules": decision.rules,
-            "message": decision.message,
-            "allowed": sorted({each.entry for each in decision.allowed}),
-        },
+        "decision": decision.told,
         "scores": inspection.scores,
         "findings": [asdict(finding) for finding in inspection.findings],
         "runs": [asdict(run) for run in inspection.runs],

@@ -95,8 +95,10 @@ class Upstream:
             trust_env=False,
         )
 
-    async def send(self, path: str, headers: Headers, body: bytes) -> Answer:
-        """Posts JSON; what comes is the answer's head.
+    async def send(
+        self, path: str, headers: Headers, body: bytes, kind: str = "application/json"
+    ) -> Answer:
+        """Posts a body of this content type; what comes is the answer's head.
 
         Raises:
             UpstreamUnreachable: no connection.
@@ -104,7 +106,7 @@ class Upstream:
             UpstreamMalformed: it was no HTTP.
         """
         own = [(name, value) for name, value in passing(headers) if name != "content-type"]
-        sent = [*own, ("content-type", "application/json")]
+        sent = [*own, ("content-type", kind)]
         return Answer(await self._begin("POST", path, sent, body), self._limit)
 
     @asynccontextmanager

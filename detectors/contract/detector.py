@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from detectors.contract.exchange import Part, TextPart
+from detectors.contract.exchange import Part, Shown, TextPart
 from detectors.contract.finding import Finding
 
 
@@ -43,6 +43,15 @@ class Check(Detector, Protocol):
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
         """For each text its findings, in the order of the texts; empty where nothing scored."""
+        ...
+
+
+@runtime_checkable
+class Comparison(Check, Protocol):
+    """A check that judges answers by what the model was shown; of a request it judges nothing."""
+
+    def beside(self, shown: Shown) -> Check:
+        """The same for answers to what was shown; by its version its verdicts are told apart."""
         ...
 
 

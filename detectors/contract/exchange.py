@@ -116,12 +116,14 @@ class Remote:
 class OpaquePart(_Part):
     """Content that cannot be inspected; ``kind`` and ``reason`` are bounded words, no payload.
 
-    Where it can be fetched, ``remote`` says from where; until it is, it stays uninspected.
+    Where it can be fetched, ``remote`` says from where; until it is, it stays uninspected. Where
+    it is a file that the model's server has, ``upload`` is the name by which that is remembered.
     """
 
     kind: str
     reason: str
     remote: Remote | None = field(default=None, repr=False)
+    upload: str | None = field(default=None, repr=False)
 
 
 Part = TextPart | ImagePart | DocumentPart | ToolCallPart | OpaquePart
@@ -136,14 +138,34 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the model was shown before it answered, as far as its answer is judged by that.
+
+    ``pictures`` counts those of the request. ``operator`` are the operator's texts in it, ``read``
+    the texts that were read from its pictures: neither is logged or kept.
+    """
+
+    pictures: int = 0
+    operator: tuple[str, ...] = field(default=(), repr=False)
+    read: tuple[str, ...] = field(default=(), repr=False)
+
+
+NOTHING_SHOWN = Shown()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One call in neutral form. In a response each choice is one assistant message."""
+    """One call in neutral form. In a response each choice is one assistant message.
+
+    ``shown`` stands in a response, and says what it answers.
+    """
 
     dialect: str
     model: str
     stage: Stage
     messages: tuple[Message, ...]
     stream: bool = False
+    shown: Shown = NOTHING_SHOWN
 
     def parts(self) -> Iterator[Part]:
         """Every part of every message, in order."""

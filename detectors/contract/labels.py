@@ -27,4 +27,13 @@ PHOTO_PRIVACY_LABELS: Final = ("identity", "location", "sensitive_attribute", "a
 CLASSIFIER_LABELS: Final = (*INSTRUCTION_LABELS, *HAZARDS, *PHOTO_PRIVACY_LABELS)
 HARM: Final = "harm"
 DATA_EXFILTRATION: Final = "data_exfiltration"
-LABELS: Final = (*CLASSIFIER_LABELS, HARM, DATA_EXFILTRATION)
+LOCATION_ADDRESS: Final = "location_address"
+LOCATION_COORDINATES: Final = "location_coordinates"
+SYSTEM_PROMPT_LEAK: Final = "system_prompt_leak"
+UNGROUNDED_QUOTE: Final = "ungrounded_quote"
+ANSWER_LABELS: Final = (
+    *(DATA_EXFILTRATION, LOCATION_ADDRESS, LOCATION_COORDINATES),
+    *(SYSTEM_PROMPT_LEAK, UNGROUNDED_QUOTE),
+)
+"""Labels of a model's own words only."""
+LABELS: Final = (*CLASSIFIER_LABELS, HARM, *ANSWER_LABELS)

@@ -1,4 +1,4 @@
-"""``glassgate check``, ``eval``: what the gate makes of one request, and of many."""
+"""``glassgate check``, ``look``, ``eval``: what the gate makes of one request, and of many."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from service.evaluation.page import page
 from service.evaluation.run import Outcome, run
 from service.evaluation.suite import read_suite
 from service.evaluation.table import table, thresholds
+from service.looking.page import page as looked_page
+from service.looking.report import report as looked_report
+from service.looking.sight import look as look_at
 from service.settings import Settings, SettingsError
 from service.trial import EXIT, Trial, as_json
 
@@ -42,6 +45,24 @@ def check(
     examined, trace = Trial(Settings.read(policy=policy)).examine(prompt, image or [], role.value)
     typer.echo(as_json(examined, trace))
     raise typer.Exit(EXIT[examined.decision.action])
+
+
+def look(
+    image: Annotated[Path, typer.Argument(help="The picture.")],
+    prompt: Annotated[str, typer.Option(help="The text beside it.")] = "",
+    policy: Annotated[Path | None, typer.Option(help="The policy file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the pictures here.")] = None,
+) -> None:
+    """Show what the gate saw in a picture, what it decided and why, and what it would send.
+
+    The page holds the picture and its words. Exit status: 0 forward, 10 rewrite, 20 refuse, 2 bad
+    use.
+    """
+    looked = look_at(Trial(Settings.read(policy=policy)), image, prompt)
+    if html:
+        _write(html, looked_page(looked))
+    typer.echo(looked_report(looked))
+    raise typer.Exit(EXIT[looked.examined.decision.action])
 
 
 def evaluate(

@@ -6,7 +6,8 @@ import typer
 
 from detectors.contract.detector import DetectorError
 from service.cli import policies
-from service.cli.checking import check, evaluate
+from service.cli.checking import check, evaluate, look
+from service.cli.payload import payload
 from service.cli.serving import demo, doctor, serve
 from service.evaluation.suite import SuiteError
 from service.policy.load import PolicyError
@@ -34,9 +35,11 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(check)
+app.command()(look)
 app.command(name="eval")(evaluate)
 app.command()(demo)
 app.command()(doctor)
+app.command()(payload)
 app.add_typer(policies.app, name="policy")
 
 
@@ -44,15 +47,7 @@ def main() -> None:
     """Runs the command line; what a person can mend is one line and exit status 2."""
     try:
         app()
-    except (
-        SettingsError,
-        PolicyError,
-        StartError,
-        StoreError,
-        SuiteError,
-        TrialError,
-        DetectorError,
-    ) as error:
+    except MENDABLE as error:
         typer.echo(f"glassgate: {error}", err=True)
         raise SystemExit(BAD_USE) from None
 

@@ -73,11 +73,7 @@ def _verdict(consulted: Consulted) -> Object:
         if isinstance(part, TextPart) and _own(part, consulted.linked)
     ]
     verdict: Object = {
-        "decision": {
-            "action": decision.action.value,
-            "rules": list(decision.rules),
-            "message": decision.message,
-        },
+        "decision": decision.told,
         "scores": {**inspection.scores},
         "findings": [_placed(asdict(each), question) for each in inspection.findings],
         "runs": [_placed(asdict(each), question) for each in inspection.runs],

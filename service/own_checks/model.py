@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, JsonValue
 from detectors.checks.huggingface import Activation
 from detectors.checks.verdict import AnswerForm
 from detectors.contract.exchange import Origin
-from service.policy.model import KEBAB, Written
+from service.policy.fields import Written
+from service.policy.model import KEBAB
 
 
 def _listed(value: object) -> object:

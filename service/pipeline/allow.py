@@ -29,6 +29,7 @@ def allowed(
                 model=exchange.model,
                 stage=exchange.stage,
                 messages=messages,
+                shown=exchange.shown,
             )
         )
         gaps = {gap.part for gap in inspection.coverage.gaps}

@@ -5,27 +5,42 @@ Runs in a worker thread and touches no network. What comes out is what may be se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from detectors.contract.exchange import Exchange, ImagePart, OpaquePart, Stage
+from detectors.contract.exchange import (
+    Exchange,
+    ImagePart,
+    OpaquePart,
+    Origin,
+    Shown,
+    Stage,
+    TextPart,
+)
 from detectors.contract.finding import Inspection
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
 from detectors.media.pin import PictureRefused, pin
 from detectors.media.sizes import SizeRule
 from service.errors import Malformed, RequestError, UpstreamMalformed
-from service.pipeline import actions
+from service.pipeline import actions, redraft
 from service.pipeline.allow import allowed as judged
 from service.pipeline.trace import Trace
+from service.pipeline.uploads import Uploads
 from service.policy import allow
 from service.policy.engine import Policy
-from service.policy.model import Action, Decision, EditKind
+from service.policy.facts import UPLOAD
+from service.policy.hosts import without
+from service.policy.model import PICTURE_METHODS, Action, Decision, EditKind
 from service.providers import strict_json
-from service.providers.base import Patch, Provider
+from service.providers.base import Patch, Provider, TakesForms
+from service.providers.sse import Event
 from service.providers.strict_json import Json
 
+LASTING: Final = frozenset({EditKind.INSTRUCT, EditKind.ANNOTATE, EditKind.DOWNSCALE})
+"""Edits that take out nothing for which their rule matched, so that it matches again."""
 UNMENDED: Final = "This could not be made safe to answer."
 
 
@@ -38,9 +53,12 @@ class Examiner:
     sizes: tuple[SizeRule, ...]
     limits: Limits
     timeout_s: float
+    uploads: Uploads | None = None
 
     def inspect(self, exchange: Exchange) -> Inspection:
-        return self.inspector.inspect(exchange, self.timeout_s)
+        inspection = self.inspector.inspect(exchange, self.timeout_s)
+        covered = inspection if self.uploads is None else self.uploads.covered(inspection)
+        return without(covered, self.policy.written.link_hosts)
 
     def decide(self, exchange: Exchange, inspection: Inspection, trace: Trace) -> Decision:
         """The policy's decision, after its allow-list was asked about what rules matched for."""
@@ -60,13 +78,14 @@ class Examiner:
 class Examined:
     """A request after it was examined: ``body`` is what may be sent, if the decision lets it.
 
-    ``inspection`` is that of the request as it came; that of a rewritten one only decides.
+    ``inspection`` is that of the request as it came; that of a rewritten one is ``again``.
     """
 
     body: Json
     exchange: Exchange
     inspection: Inspection
     decision: Decision
+    again: Inspection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,8 @@ def read(raw: bytes, provider: Provider, trace: Trace) -> tuple[Json, Exchange]:
     """
     trace.body = raw
     with trace.timed("read"):
-        body = strict_json.parse(raw)
+        parse = provider.parse if isinstance(provider, TakesForms) else strict_json.parse
+        body = parse(raw)
         exchange = provider.read(body)
         trace.asked(exchange)
     return body, exchange
@@ -123,6 +143,7 @@ def examined_as(
     if decision.action is Action.REWRITE:
         examined = _rewrite(examined, provider, examiner, trace)
     trace.decided(examined.decision, Stage.REQUEST)
+    trace.shown = _shown(exchange, inspection)
     return examined
 
 
@@ -136,27 +157,79 @@ def answer(
     """
     try:
         body = strict_json.parse(raw)
-        exchange = provider.read_answer(body)
+        exchange = replace(provider.read_answer(body), shown=trace.shown)
     except RequestError as error:
         raise unreadable(error) from None
-    inspection, decision = judge(exchange, examiner, trace)
+    inspection = examiner.inspect(exchange)
+    decision = examiner.decide(exchange, inspection, trace)
     trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: raw)
     trace.inspection(inspection)
+    if decision.action is Action.REWRITE:
+        try:
+            redraft.redraft(body, redraft.drafts(inspection, decision))
+        except redraft.Unmendable:
+            decision = refused(decision)
+        else:
+            decision = mended(provider.read_answer(body), decision, examiner, trace)
     trace.decided(decision, Stage.RESPONSE)
     return decision, strict_json.dump(body)
 
 
 def judge(exchange: Exchange, examiner: Examiner, trace: Trace) -> tuple[Inspection, Decision]:
-    """What is found in an answer or a piece of one, and what is to be done with it.
+    """What is found in a piece of an answer, and what is to be done with it.
 
-    Nothing is written into the trace. An answer cannot be rewritten: where a rule asks for that,
-    it is refused.
+    Nothing is written into the trace. A piece cannot be rewritten: where a rule asks for that, it
+    is refused.
     """
     inspection = examiner.inspect(exchange)
     decision = examiner.decide(exchange, inspection, trace)
+    return inspection, refused(decision) if decision.action is Action.REWRITE else decision
+
+
+def streamed(
+    exchange: Exchange,
+    events: Sequence[Event],
+    provider: Provider,
+    examiner: Examiner,
+    trace: Trace,
+) -> tuple[Inspection, Decision, Sequence[Event]]:
+    """What is found in a streamed answer of which nothing was sent, and the events to send."""
+    inspection = examiner.inspect(exchange)
+    decision = examiner.decide(exchange, inspection, trace)
     if decision.action is Action.REWRITE:
-        decision = replace(decision, action=Action.REFUSE, message=decision.message or UNMENDED)
-    return inspection, decision
+        try:
+            worded = redraft.drafts(inspection, decision)
+            events, answer = redraft.restream(events, provider, worded)
+        except redraft.Unmendable:
+            decision = refused(decision)
+        else:
+            decision = mended(provider.read_answer(answer), decision, examiner, trace)
+    return inspection, decision, events
+
+
+def mended(exchange: Exchange, decision: Decision, examiner: Examiner, trace: Trace) -> Decision:
+    """The decision on an answer that was edited: what is still found in it is refused."""
+    exchange = replace(exchange, shown=trace.shown)
+    again = examiner.decide(exchange, examiner.inspect(exchange), trace)
+    return decision if again.action is Action.FORWARD else refused(again)
+
+
+def refused(decision: Decision) -> Decision:
+    """The decision where what it asks for cannot be done, or did not help."""
+    return replace(decision, action=Action.REFUSE, message=decision.message or UNMENDED)
+
+
+def _shown(exchange: Exchange, inspection: Inspection) -> Shown:
+    """What of a request its answer is judged by."""
+    kinds = {part.key: (part.method or "").split(":")[0] for part in inspection.parts}
+    pictures = [part for part in inspection.parts if isinstance(part, ImagePart)]
+    texts = [part for part in inspection.parts if isinstance(part, TextPart)]
+    own = (part for part in exchange.parts() if isinstance(part, TextPart))
+    return Shown(
+        pictures=sum(kinds[part.key] in {"", UPLOAD} for part in pictures),
+        operator=tuple(part.text for part in own if part.origin is Origin.OPERATOR),
+        read=tuple(part.text for part in texts if kinds[part.key] in PICTURE_METHODS),
+    )
 
 
 def unreadable(error: RequestError) -> UpstreamMalformed:
@@ -188,7 +261,7 @@ def _pin(
 def _rewrite(examined: Examined, provider: Provider, examiner: Examiner, trace: Trace) -> Examined:
     """Makes the edits and inspects the outcome; what is still found then is refused.
 
-    An instruction changes no part of the client's, so a rule that asks for one matches again.
+    A rule that asks for an instruction matches again, and that is no offence: it was added.
     """
     decision = examined.decision
     with trace.timed("act"):
@@ -203,6 +276,11 @@ def _rewrite(examined: Examined, provider: Provider, examiner: Examiner, trace: 
     again = examiner.decide(exchange, inspection, trace)
     if again.action is Action.REFUSE:
         decision = again
-    elif any(edit.kind is not EditKind.INSTRUCT for edit in again.edits):
+    elif _asked(again) - {each for each in _asked(decision) if each[0] in LASTING}:
         decision = replace(again, action=Action.REFUSE, message=again.message or UNMENDED)
-    return replace(examined, exchange=exchange, decision=decision)
+    return replace(examined, exchange=exchange, decision=decision, again=inspection)
+
+
+def _asked(decision: Decision) -> set[tuple[EditKind, str, int]]:
+    """The decision's edits, wherever they are to be made."""
+    return {(edit.kind, edit.text, edit.longest) for edit in decision.edits}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -23,9 +24,12 @@ from service.pipeline.pool import GRACE_S, InspectionPool
 from service.pipeline.remote import fetched
 from service.pipeline.stream import Guard, Offence
 from service.pipeline.trace import Trace
+from service.pipeline.uploads import Uploads
 from service.policy.model import NOBODY, Action, Caller, Decision, Refusal
 from service.providers import sse, strict_json
-from service.providers.base import Provider
+from service.providers.base import Brings, Provider, TakesForms
+from service.providers.strict_json import Json
+from service.store.record import recorded
 from service.store.writer import Writer
 from service.upstream import Answer, Upstream
 
@@ -162,9 +166,8 @@ class Gate:
         if examined.decision.action is Action.REFUSE:
             return _refused(examined, examined.decision, provider, trace)
         with trace.timed("send"):
-            answer = await self._upstream.send(
-                call.path, call.headers, strict_json.dump(examined.body)
-            )
+            kind, body = await _written(examined.body, provider)
+            answer = await self._upstream.send(call.path, call.headers, body, kind)
         trace.upstream_status = answer.status
         reply: Reply | None = None
         try:
@@ -206,6 +209,8 @@ class Gate:
             )
         if decision.action is Action.REFUSE:
             return _refused(examined, decision, provider, trace)
+        if examiner.uploads is not None and isinstance(provider, Brings):
+            await asyncio.to_thread(_remember, examiner.uploads, examined, body, provider, trace.id)
         return _reply(answer, body, trace)
 
     async def _guarded(
@@ -223,6 +228,24 @@ class Gate:
         except Offence as offence:
             return _refused(examined, offence.decision, provider, trace)
         return _reply(answer, stream, trace)
+
+
+async def _written(body: Json, provider: Provider) -> tuple[str, bytes]:
+    """The content type and the bytes of what is sent on."""
+    if isinstance(provider, TakesForms):
+        return await asyncio.to_thread(provider.dump, body)
+    return JSON, strict_json.dump(body)
+
+
+def _remember(
+    uploads: Uploads, examined: Examined, answer: bytes, provider: Brings, call: str
+) -> None:
+    """What was found in a file, by the name that the model's server gave it."""
+    name = provider.uploaded(examined.body, strict_json.parse(answer))
+    if name is not None:
+        found = examined.again or examined.inspection
+        kept = recorded(examined.exchange, found, examined.decision, id=call, at=time.time())
+        uploads.remember(name, kept)
 
 
 def _new_id() -> str:

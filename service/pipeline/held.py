@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +22,10 @@ from service.providers.strict_json import Json
 
 LONGEST_WORD: Final = 40
 """Characters in which a tail looks for the beginning of its first word."""
+LONGEST_LINK: Final = 8000
+"""The same for a link: what it carries may stand far from where it begins."""
+BEFORE_LINK: Final = 200
+"""Characters before a link that tell what it is: a picture's alternative text, a tag."""
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[\u3002\uff01\uff1f])")
 _SPACE: Final = re.compile(r"\s+")
@@ -103,6 +107,16 @@ class Held:
     def passed(self) -> bool:
         """Whether the whole answer was judged and may leave."""
         return self._passed
+
+    @property
+    def unsent(self) -> list[Event] | None:
+        """The whole answer's events, where none was sent or can be before all were judged."""
+        waits = self._mode is StreamMode.BUFFER or (self._mode is StreamMode.HOLD and self.done)
+        return [each.event for each in self._waiting] if waits and not self.sent else None
+
+    def put(self, events: Iterable[Event], now: float) -> None:
+        """Puts other events in the place of those that wait."""
+        self._waiting = deque(_Waiting(event, now, None) for event in events)
 
     def add(self, event: Event, now: float) -> None:
         """Takes in an event. Raises ``Malformed``."""
@@ -263,7 +277,10 @@ def _boundary(text: str, low: int, high: int) -> int:
 
 
 def _beginning(text: str, at: int) -> int:
-    """Where the word that stands at a place begins."""
+    """Where the word or the link that stands at a place begins."""
+    link = text.rfind("://", max(0, at - LONGEST_LINK), max(0, at))
+    if link >= 0 and not _SPACE.search(text, link, at):
+        at = link - BEFORE_LINK
     if at <= 0:
         return 0
     before = text[max(0, at - LONGEST_WORD) : at]

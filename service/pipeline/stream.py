@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -181,7 +182,9 @@ class Guard:
 
     async def _judge(self, share: Share) -> None:
         """Judges in a worker thread; the outcome comes in like all else."""
-        work = partial(examine.judge, share.exchange, self._examiner, self._trace)
+        share = replace(share, exchange=replace(share.exchange, shown=self._trace.shown))
+        events = self._held.unsent if share.whole else None
+        work = partial(self._work, share, events)
         try:
             with self._trace.timed("guard"):
                 found = await self._pool.run(
@@ -192,7 +195,21 @@ class Guard:
         else:
             await self._inbox.put(partial(self._judged, share, *found))
 
-    def _judged(self, share: Share, inspection: Inspection, decision: Decision) -> None:
+    def _work(
+        self, share: Share, events: Sequence[Event] | None
+    ) -> tuple[Inspection, Decision, Sequence[Event] | None]:
+        """What is found in a share; with the events of a whole answer, what is to be sent."""
+        if events is None:
+            return *examine.judge(share.exchange, self._examiner, self._trace), None
+        return examine.streamed(share.exchange, events, self._provider, self._examiner, self._trace)
+
+    def _judged(
+        self,
+        share: Share,
+        inspection: Inspection,
+        decision: Decision,
+        events: Sequence[Event] | None,
+    ) -> None:
         self._judging = None
         offends = decision.action is Action.REFUSE
         self._trace.inspection(inspection, again=not (share.whole or offends))
@@ -203,6 +220,8 @@ class Guard:
             self._trace.keep(share.exchange, inspection, decision, written, said)
         if offends:
             raise Offence(decision)
+        if events is not None and decision.action is Action.REWRITE:
+            self._held.put(events, time.monotonic())
         self._held.judged(share)
 
     def _last_words(self, error: Exception) -> Sequence[Event]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from detectors.contract.exchange import Exchange, Stage
+from detectors.contract.exchange import NOTHING_SHOWN, Exchange, Shown, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
 from service.policy.fields import Capture, Capturing
@@ -25,7 +25,7 @@ from service.telemetry.audit import Record, Seen
 class Trace:
     """One call while it is under way, written by one thread at a time.
 
-    ``body`` is the request as it came.
+    ``body`` is the request as it came; ``shown`` is what of it an answer is judged by.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Trace:
     stream: bool = False
     stage: Stage = Stage.REQUEST
     body: bytes = b""
+    shown: Shown = NOTHING_SHOWN
     decision: Decision | None = None
     status: int = 0
     error: str = ""

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from detectors.contract.exchange import Origin, Stage
-from service.policy.model import KEBAB, Action, EditKind, Written
+from service.policy.fields import Written
+from service.policy.model import KEBAB, Action, EditKind
 
 
 class CasePart(Written):
@@ -76,6 +77,7 @@ class CaseRequest(Written):
 class Case(Written):
     """An exchange, as its inspection left it, and the decision expected.
 
+    ``images_shown`` counts those of the request that an answer (stage ``response``) answers.
     In place of ``parts`` and what was found in them may stand a ``request``, which is inspected.
     """
 
@@ -84,6 +86,7 @@ class Case(Written):
     dialect: str = "openai_chat"
     model: str = "any"
     stream: bool = False
+    images_shown: Annotated[int, Field(strict=True, ge=0)] = 0
     tenant: str = ""
     key_group: str = ""
     path: str = ""

@@ -153,7 +153,7 @@ def _misfits(case: Case) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         yield ("request",), "an empty request", "give it `text`, `picture` or `tool_result`"
     if case.stage is not Stage.REQUEST:
         yield ("stage",), "a `request` has the stage `request`", "take `stage` out"
-    for field in ("dialect", "stream"):
+    for field in ("dialect", "stream", "images_shown"):
         if field in case.model_fields_set:
             what = f"`{field}` stands with `parts`; a `request` is one of openai_chat, not streamed"
             yield (field,), what, "take it out"

@@ -8,11 +8,25 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from detectors.contract.exchange import Origin, Stage
+from detectors.views.faces import EXTRA
+from service.policy.answer_edits import AnswerEdit, Replace
 from service.policy.condition import Condition, ConditionError, Fault, Language
 from service.policy.document import Loc, PolicyError, Problem
 from service.policy.engine import Policy
 from service.policy.fields import ENGLISH, Capture
-from service.policy.model import METHODS, PICTURE_METHODS, Action, PolicyFile, Rule, Scope
+from service.policy.model import (
+    FACES,
+    METHODS,
+    PICTURE_METHODS,
+    SHOWN_METHODS,
+    Action,
+    BlurFaces,
+    EditKind,
+    Layer,
+    PolicyFile,
+    Rule,
+    Scope,
+)
 from service.policy.resolve import Resolved
 from service.policy.sources import Sources
 from service.policy.spelling import nearest
@@ -21,15 +35,27 @@ from service.policy.variant import Variant
 ORIGINS: Final = tuple(origin.value for origin in Origin)
 HASH_DIGITS: Final = 12
 
+_NEEDED: Final = {
+    EditKind.MASK_TEXT: PICTURE_METHODS,
+    EditKind.ANNOTATE: PICTURE_METHODS,
+    EditKind.DROP_IMAGE: SHOWN_METHODS,
+}
+"""What a rule with this edit must look at: nothing else leads to what is edited."""
+_STAGED: Final = {
+    Stage.REQUEST: ("answers", "say `stage: response`, or use an edit of requests"),
+    Stage.RESPONSE: ("requests", "use `redact`, `replace`, `truncate` or `strip_links`, or refuse"),
+}
+"""Of an edit that does not fit a rule's stage: what it is for, and the fix."""
+
 
 def compile_policy(
     resolved: Resolved, detectors: Collection[str] | None = None, *, keeps: bool = True
 ) -> Policy:
     """The policy, ready to decide. Raises ``PolicyError`` that lists all that is wrong.
 
-    ``detectors`` are the names of all views and checks, which ``fail_open`` may name; without
-    them its names are not looked up. ``keeps`` says whether payload can be kept where ``capture``
-    asks for it.
+    ``detectors`` are the names of all views and checks, which ``fail_open`` may name and edits may
+    need; without them none is looked up. ``keeps`` says whether payload can be kept where
+    ``capture`` asks for it.
     """
     policy = resolved.policy
     sources = resolved.sources or (None,) * (1 + len(policy.select))
@@ -40,6 +66,9 @@ def compile_policy(
     ]
     if detectors is not None:
         problems += _unknown_detectors(resolved, detectors)
+    if detectors is not None and FACES not in detectors:
+        for scope, source in zip((policy, *policy.select), sources, strict=True):
+            problems += _faceless(scope, _Places(resolved, source))
     if policy.capture.of is not Capture.NONE and not keeps:
         what = "payload cannot be kept here"
         fix = "set GLASSGATE_AUDIT and GLASSGATE_AUDIT_KEY before the start, or say `none`"
@@ -73,6 +102,15 @@ def _in_file(resolved: Resolved, field: str, what: str, fix: str, rest: Loc = ()
     if resolved.sources:
         return resolved.sources[0].problem((field,), what, fix, rest)
     return Problem(path=resolved.files[0], line=1, column=1, what=what, fix=fix)
+
+
+def _faceless(layer: Layer, places: _Places) -> Iterator[Problem]:
+    """The edits that need to know where faces are, where nothing looks for them."""
+    for rule in layer.rules:
+        for index, edit in enumerate(rule.edits):
+            if isinstance(edit, BlurFaces):
+                what = f"`{edit.kind}` needs the extra `faces`, which is not installed"
+                yield places.problem(rule, ("edits", index, "kind"), what, f"run {EXTRA}")
 
 
 class _Places:
@@ -158,13 +196,16 @@ def _misfits(rule: Rule) -> Iterator[Misfit]:
 def _misfits_of_rewrite(rule: Rule) -> Iterator[Misfit]:
     if not rule.edits:
         yield (), "`edits` is missing", "list the edits, such as `- kind: mask_text`"
-    if rule.stage is Stage.RESPONSE:
-        yield ("action",), "an answer cannot be rewritten", "make it `action: refuse`"
-    of_pictures = bool(rule.on) and all(
-        selector.split(":")[0] in PICTURE_METHODS for selector in rule.on or ()
-    )
+    looks = {selector.split(":")[0] for selector in rule.on or ("exchange",)}
     for index, edit in enumerate(rule.edits):
-        if edit.kind != "instruct" and not of_pictures:
-            what = f"`{edit.kind}` needs a text that was read from a picture"
+        where = ("edits", index, "kind")
+        if isinstance(edit, AnswerEdit) is (rule.stage is Stage.REQUEST):
+            is_for, fix = _STAGED[rule.stage]
+            yield where, f"`{edit.kind}` is for {is_for} only", fix
+        elif isinstance(edit, AnswerEdit) and rule.on is None and not isinstance(edit, Replace):
+            yield where, f"`{edit.kind}` needs to know which text", "say `on: [model]`"
+        needed = _NEEDED.get(EditKind(edit.kind))
+        if needed is not None and not looks <= set(needed):
+            what = f"`{edit.kind}` needs what was read from a picture"
             fix = f"say `on: [{', '.join(PICTURE_METHODS)}]`"
-            yield ("edits", index, "kind"), what, fix
+            yield where, what, fix

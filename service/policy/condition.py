@@ -19,6 +19,7 @@ EXCHANGE_VARIABLES: Final[Mapping[str, str]] = {
     "failed": "list<string>",
     "texts": "int",
     "images": "int",
+    "images_shown": "int",
     "documents": "int",
     "tool_calls": "int",
     "opaque": "int",

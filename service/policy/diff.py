@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from service.policy.compile import numbers, words
-from service.policy.model import Allow, Mode, PolicyFile, Rule, Scope
+from service.policy.model import Allow, Downscale, Mode, PolicyFile, Rule, Scope, WrittenEdit
 
 _WHO: Final = ("tenants", "key_groups", "models", "paths")
 _TOLD_ELSEWHERE: Final = frozenset(
     {
         *("version", "extends", "mode", "may_loosen", "sensitivity", "override", "disable"),
         *("streaming", "headers", "fail_open", "lists", "thresholds", "rules", "select"),
-        *("allow", "capture"),
+        *("allow", "capture", "link_hosts"),
     }
 )
 """Fields of a policy that are told in more words, or that a resolved one has worked in."""
@@ -46,6 +46,7 @@ def _settings(before: PolicyFile, after: PolicyFile) -> Iterator[str]:
             if old != new:
                 yield f"{name} {field}: {_said(old)} becomes {_said(new)}"
     yield from _members("headers", "is read", before.headers, after.headers)
+    yield from _members("link_hosts", "may be sent data", before.link_hosts, after.link_hosts)
     yield from _members("fail_open", "may fail without a gap", before.fail_open, after.fail_open)
 
 
@@ -202,7 +203,11 @@ def _places(on: Sequence[str] | None) -> str:
 
 
 def _kinds(rule: Rule) -> str:
-    return ", ".join(edit.kind for edit in rule.edits) or _NOTHING
+    return ", ".join(map(_edit, rule.edits)) or _NOTHING
+
+
+def _edit(edit: WrittenEdit) -> str:
+    return f"{edit.kind} to {edit.longest}" if isinstance(edit, Downscale) else edit.kind
 
 
 def _said(value: object) -> str:

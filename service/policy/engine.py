@@ -11,14 +11,18 @@ from typing import Final
 from detectors.contract.exchange import Exchange, Part, Stage
 from detectors.contract.finding import Finding, Inspection
 from detectors.contract.labels import LABELS
+from service.policy.answer_edits import AnswerEdit, Replace, StripLinks
 from service.policy.condition import Condition, Language, Values
 from service.policy.facts import Asked, Facts, score
 from service.policy.fields import ENGLISH
 from service.policy.model import (
     NOBODY,
     Action,
+    Annotate,
+    BlurFaces,
     Caller,
     Decision,
+    Downscale,
     DropImage,
     Edit,
     EditKind,
@@ -28,6 +32,7 @@ from service.policy.model import (
     PolicyFile,
     Reason,
     Rule,
+    WrittenEdit,
 )
 from service.policy.tongue import language_of
 from service.policy.variant import Variant
@@ -156,12 +161,12 @@ class _Trial:
         self, rule: Rule, condition: Condition, held: Sequence[tuple[Part | None, bool | None]]
     ) -> _Match:
         """A condition that cannot be evaluated counts as held."""
-        edits = [self._edit(edit, part, condition) for part, _ in held for edit in rule.edits]
-        possible = tuple(edit for edit in edits if edit is not None)
+        made = [self._edits(edit, part, condition) for part, _ in held for edit in rule.edits]
+        possible = all(each is not None for each in made)
         return _Match(
             rule=rule,
-            action=rule.action if len(possible) == len(edits) else Action.REFUSE,
-            edits=possible,
+            action=rule.action if possible else Action.REFUSE,
+            edits=tuple(edit for each in made for edit in each or ()),
             reasons=tuple(
                 reason
                 for part, outcome in held
@@ -173,16 +178,12 @@ class _Trial:
         """The edits without repeats: one mask for a text, and none in a picture that is dropped."""
         once = tuple(dict.fromkeys(edits))
         dropped = {edit.part for edit in once if edit.kind is EditKind.DROP_IMAGE}
-        kept: list[Edit] = []
-        spans: dict[str | None, list[tuple[tuple[int, int], ...]]] = {}
+        spans: dict[Edit, list[tuple[tuple[int, int], ...]]] = {}
         for edit in once:
-            if edit.kind is EditKind.MASK_TEXT:
-                first = edit.part not in spans
-                spans.setdefault(edit.part, []).append(edit.spans)
-                if not first or self._facts.picture_key(edit.part) in dropped:
-                    continue
-            kept.append(edit)
-        return tuple(replace(edit, spans=_union(spans.get(edit.part, []))) for edit in kept)
+            dropping = edit.kind is EditKind.DROP_IMAGE
+            if dropping or self._facts.picture_key(edit.part) not in dropped:
+                spans.setdefault(replace(edit, spans=()), []).append(edit.spans)
+        return tuple(replace(edit, spans=_union(each)) for edit, each in spans.items())
 
     def _places(self, on: frozenset[str] | None) -> Sequence[Part | None]:
         """What rules are evaluated for: each part that ``on`` selects, or the exchange."""
@@ -211,22 +212,57 @@ class _Trial:
         if not found and not gaps:
             yield Reason(rule=rule.id, part=part.key if part is not None else None, failed=failed)
 
-    def _edit(
-        self, edit: MaskText | DropImage | Instruct, part: Part | None, condition: Condition
-    ) -> Edit | None:
-        """The edit for the part that matched; None if it cannot be made there."""
+    def _edits(
+        self, edit: WrittenEdit, part: Part | None, condition: Condition
+    ) -> Sequence[Edit] | None:
+        """The edits for the part that matched; None if they cannot be made there."""
         if isinstance(edit, Instruct):
-            return Edit(kind=EditKind.INSTRUCT, text=edit.text)
-        picture = self._facts.picture(part) if part is not None else None
-        if part is None or picture is None:
+            return [Edit(kind=EditKind.INSTRUCT, text=edit.text)]
+        if isinstance(edit, AnswerEdit):
+            return self._of_answer(edit, part, condition)
+        edited = self._edited(edit, part)
+        of_lines = isinstance(edit, MaskText | Annotate) and edited == [part]
+        spans = self._spans(part, condition) if of_lines and part is not None else ()
+        longest = edit.longest if isinstance(edit, Downscale) else 0
+        made = (
+            Edit(kind=EditKind(edit.kind), part=each.key, spans=spans, longest=longest)
+            for each in edited or ()
+        )
+        return list(made) if edited is not None else None
+
+    def _of_answer(
+        self, edit: AnswerEdit, part: Part | None, condition: Condition
+    ) -> Sequence[Edit] | None:
+        """The edits of an answer's texts; links are taken out only where they are known.
+
+        What was decoded from a text is not edited, but replaced with it: where it still offends
+        once the text was edited, the answer is refused.
+        """
+        texts = self._facts.own_texts(part)
+        if texts is not None and part not in {None, *texts} and not isinstance(edit, Replace):
+            return []
+        kind, text = EditKind(edit.kind), edit.text if isinstance(edit, Replace) else ""
+        placed = not isinstance(edit, Replace)
+        made = [
+            Edit(kind=kind, part=each.key, text=text, spans=self._spans(each, condition) * placed)
+            for each in texts or ()
+        ]
+        unknown = isinstance(edit, StripLinks) and not all(each.spans for each in made)
+        return None if texts is None or unknown else made
+
+    def _edited(
+        self, edit: MaskText | BlurFaces | DropImage | Downscale | Annotate, part: Part | None
+    ) -> Sequence[Part] | None:
+        """The pictures, or what was read from them, that are edited; None if that cannot be."""
+        if isinstance(edit, BlurFaces):
+            return self._facts.faces(part)
+        if isinstance(edit, Downscale):
+            return self._facts.pictures(part)
+        if part is None:
             return None
-        if isinstance(edit, DropImage):
-            return Edit(kind=EditKind.DROP_IMAGE, part=picture.key)
-        text = self._facts.text_in_picture(part)
-        if text is None:
-            return None
-        spans = self._spans(part, condition) if text is part else ()
-        return Edit(kind=EditKind.MASK_TEXT, part=text.key, spans=spans)
+        drop, facts = isinstance(edit, DropImage), self._facts
+        found: Part | None = facts.picture(part) if drop else facts.text_in_picture(part)
+        return [found] if found is not None else None
 
     def _spans(self, part: Part, condition: Condition) -> tuple[tuple[int, int], ...]:
         """Where the part offends: the findings for which the condition would hold alone.

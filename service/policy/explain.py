@@ -124,6 +124,7 @@ def drawn(explanation: Explanation) -> str:
     ]
     gaps = explanation.inspection.coverage.gaps
     head += [f"  not inspected whole: {gap.part} ({gap.kind})" for gap in gaps]
+    head += [f"  {edit.kind}: {edit.part or 'the request'}" for edit in decision.edits]
     return "\n".join([*head, *_branches([_of_rule(each) for each in explanation.rules])])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,21 +13,23 @@ from detectors.contract.exchange import (
     OpaquePart,
     Origin,
     Part,
+    Stage,
     TextPart,
     ToolCallPart,
 )
 from detectors.contract.finding import Finding, Gap, Inspection, Outcome, Run
 from detectors.contract.labels import LABELS
 from service.policy.condition import ORIGIN_SCORES
-from service.policy.model import JOINED, NOBODY, Caller
+from service.policy.model import FACES, JOINED, NOBODY, Caller
 
 GPS: Final = "metadata:gps"
 """The method of the part by which a view tells that a picture's metadata name a place."""
-FACES: Final = "faces"
-"""The method, or label, by which a view or check will tell of faces; none does so far."""
+UPLOAD: Final = "upload"
+"""The kind of method of what an upload holds, where a request means it by its id."""
 OPENABLE: Final = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.SKIPPED})
 
 _NOTHING_SCORED: Final[Mapping[str, float]] = dict.fromkeys(LABELS, 0.0)
+_OWN: Final = {origin: frozenset((origin.value,)) for origin in Origin}
 _COUNTS: Final[Mapping[type[Part], str]] = {
     TextPart: "texts",
     ImagePart: "images",
@@ -68,14 +70,19 @@ class Facts:
         self._by_key = {part.key: part for part in inspection.parts}
         self._findings = inspection.findings
         self._scores: dict[str, dict[str, float]] = {}
+        self._highest = dict(_NOTHING_SCORED)
         for finding in inspection.findings:
             label, value = finding.label, score(finding)
+            if label not in _NOTHING_SCORED:
+                continue
             scores = self._scores.get(finding.part)
             if scores is None:
                 scores = self._scores[finding.part] = {}
-            if label in _NOTHING_SCORED and value > scores.get(label, -1.0):
+            if value > scores.get(label, 0.0):
                 scores[label] = value
+                self._highest[label] = max(self._highest[label], value)
         unfinished = [run for run in inspection.runs if run.outcome in OPENABLE]
+        self._unsearched = {run.part for run in unfinished if run.detector == FACES}
         self.gaps, self.opened = inspection.coverage.gaps, tuple[str, ...]()
         if asked.fail_open and self.gaps:
             self.gaps, self.opened = self._open(inspection, unfinished, frozenset(asked.fail_open))
@@ -97,21 +104,30 @@ class Facts:
     def _present(self, exchange: Exchange, inspection: Inspection) -> dict[str, object]:
         """What the exchange is made of, and how it was read."""
         counts = dict.fromkeys(_COUNTS.values(), 0)
-        for part in exchange.parts():
+        uploaded = [part for part in inspection.parts if _kind(part) == UPLOAD]
+        for part in (*exchange.parts(), *uploaded):
             counts[_COUNTS[type(part)]] += 1
         methods = {part.method for part in inspection.parts if part.method}
         methods |= {method.split(":")[0] for method in methods}
         named = methods | {finding.label for finding in inspection.findings}
         present = {"has_faces": FACES in named, "has_gps": GPS in named}
-        return {**counts, **present, "methods": sorted(methods)}
+        pictures = {part.key for part in inspection.parts if isinstance(part, ImagePart)}
+        known = not pictures or pictures <= _searched(inspection)
+        images = exchange.shown.pictures if exchange.stage is Stage.RESPONSE else counts["images"]
+        known_or_shown = {"faces_known": known, "images_shown": images}
+        return {**counts, **present, **known_or_shown, "methods": sorted(methods)}
 
     def _of_origins(self, names: Collection[str]) -> dict[str, float]:
         """The highest scores of labels in the parts of an origin, by the variables' names."""
-        highest: dict[Origin, dict[str, float]] = {origin: {} for origin in Origin}
+        scores: dict[Origin, list[dict[str, float]]] = {origin: [] for origin in Origin}
         for part in self.parts:
-            _raise(highest[part.origin], self._scores.get(part.key, {}))
+            if own := self._scores.get(part.key):
+                scores[part.origin].append(own)
         asked = ((name, *ORIGIN_SCORES[name]) for name in names)
-        return {name: highest[origin].get(label, 0.0) for name, origin, label in asked}
+        return {
+            name: max((each.get(label, 0.0) for each in scores[origin]), default=0.0)
+            for name, origin, label in asked
+        }
 
     def _open(
         self, inspection: Inspection, unfinished: Sequence[Run], fail_open: frozenset[str]
@@ -144,11 +160,7 @@ class Facts:
 
     def of_exchange(self) -> dict[str, object]:
         """The variables of the whole exchange: of each label the highest score of any part."""
-        highest = dict(_NOTHING_SCORED)
-        for scores in self._scores.values():
-            for label, value in scores.items():
-                highest[label] = max(highest[label], value)
-        return {**highest, **self._exchange}
+        return {**self._highest, **self._exchange}
 
     def of_part(self, part: Part) -> dict[str, object]:
         """The variables of one part, with its own scores."""
@@ -156,7 +168,8 @@ class Facts:
         place = {
             "origin": part.origin.value,
             "method": part.method or "",
-            "joined": any(_kind(each) == JOINED for each in self.chain(part)),
+            "joined": part.method is not None
+            and any(_kind(each) == JOINED for each in self.chain(part)),
             "characters": len(part.text) if isinstance(part, TextPart) else 0,
         }
         return {**_NOTHING_SCORED, **scores, **self._exchange, **place}
@@ -177,6 +190,8 @@ class Facts:
 
         ``pdf:page:3`` is named by ``pdf:page`` and ``pdf`` too, and so is what derives from it.
         """
+        if part.method is None:
+            return _OWN[part.origin]
         methods = [each.method.split(":") for each in self.chain(part) if each.method]
         named = (":".join(steps[:end]) for steps in methods for end in range(1, len(steps) + 1))
         return frozenset((part.origin.value, *named))
@@ -204,11 +219,56 @@ class Facts:
         *_, source = self.chain(part)
         return source if isinstance(source, ImagePart) and source.method is None else None
 
+    def own_texts(self, part: Part | None) -> list[TextPart] | None:
+        """The text that the part is or derives from, or all where there is none.
+
+        None where it is no text that stands in the exchange, such as a call of a tool.
+        """
+        if part is None:
+            texts = (each for each in self.parts if isinstance(each, TextPart))
+            return [each for each in texts if each.method is None]
+        *_, source = self.chain(part)
+        return [source] if isinstance(source, TextPart) and source.method is None else None
+
+    def pictures(self, part: Part | None) -> list[ImagePart] | None:
+        """What an edit of pictures changes: the part's own picture, or all where it has none.
+
+        None where the part's own picture stands in a document, and cannot be changed.
+        """
+        if _image(self.chain(part) if part is not None else ()) is not None:
+            own = self.picture(part) if part is not None else None
+            return [own] if own is not None else None
+        return [each for each in self.parts if isinstance(each, ImagePart) and each.method is None]
+
+    def faces(self, part: Part | None) -> list[Part] | None:
+        """The parts that tell of faces in the part's own picture, or in all where it has none.
+
+        None where one of these pictures stands in a document, and cannot be changed, or where
+        looking for faces did not end.
+        """
+        image = _image(self.chain(part)) if part is not None else None
+        shown = [each for each in self.parts if each.method == FACES]
+        own = [each for each in shown if image is None or each.parent == image.key]
+        unsearched = self._unsearched if image is None else self._unsearched & {image.key}
+        return own if not unsearched and all(self.picture(each) for each in own) else None
+
     def picture_key(self, key: str | None) -> str | None:
         """The key of the picture that the part with this key derives from, if there is one."""
         part = self._by_key.get(key) if key is not None else None
         picture = self.picture(part) if part is not None else None
         return picture.key if picture is not None else None
+
+
+def _searched(inspection: Inspection) -> set[str]:
+    """The keys of the pictures in which faces were looked for."""
+    runs = (run for run in inspection.runs if run.detector == FACES)
+    ended = {run.part for run in runs if run.outcome not in OPENABLE}
+    return ended | {part.parent or "" for part in inspection.parts if part.method == FACES}
+
+
+def _image(parts: Iterable[Part]) -> ImagePart | None:
+    """The first picture among them."""
+    return next((each for each in parts if isinstance(each, ImagePart)), None)
 
 
 def _kind(part: Part) -> str:
@@ -220,10 +280,3 @@ def score(finding: Finding) -> float:
     """The finding's score. What is not in 0..1, such as NaN, counts as 1."""
     value = finding.score
     return float(value) if 0.0 <= value <= 1.0 else 1.0
-
-
-def _raise(highest: dict[str, float], scores: Mapping[str, float]) -> None:
-    """Raises each score in ``highest`` to that of ``scores``, where that is higher."""
-    for label, value in scores.items():
-        if value > highest.get(label, -1.0):
-            highest[label] = value

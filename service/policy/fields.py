@@ -24,6 +24,8 @@ NAME: Final = r"^[a-z][a-z0-9_]*$"
 TAG: Final = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,63}$"
 DETECTOR: Final = r"^[a-z][a-z0-9_-]*$"
 SHA256: Final = r"^[0-9a-f]{64}$"
+HOST: Final = r"^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$"
+"""A host by its name, in lower case, or with ``*.`` all below it."""
 HEADER: Final = r"^[a-z0-9][a-z0-9-]*$"
 """A header's name, as HTTP/2 writes it: in lower case."""
 
@@ -32,6 +34,12 @@ Language = Literal["en", "es", "fr", "de", "pt", "zh", "ja", "ar", "hi"]
 ENGLISH: Final = "en"
 SHORTEST_PHRASE: Final = 6
 """Characters. A word or less would let pass what nobody thought of."""
+
+
+class Written(BaseModel):
+    """A table of a policy file: no field beyond those named, and nothing changes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sensitivity(StrEnum):
@@ -112,6 +120,7 @@ def _table_or(otherwise: str) -> Discriminator:
     return Discriminator(lambda given: "table" if isinstance(given, dict | Levels) else otherwise)
 
 
+Host = Annotated[str, Field(pattern=HOST, max_length=253)]
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Detector = Annotated[str, Field(pattern=DETECTOR, max_length=64)]
 Text = Annotated[str, Field(min_length=1)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from detectors.contract.exchange import Origin, Stage
+from service.policy.answer_edits import AnswerEdit
 from service.policy.fields import (
     HEADER,
     TAG,
@@ -19,6 +20,7 @@ from service.policy.fields import (
     Detector,
     Glob,
     Hashes,
+    Host,
     Message,
     Name,
     Phrases,
@@ -28,9 +30,13 @@ from service.policy.fields import (
     Text,
     Threshold,
     Words,
+    Written,
 )
 
 PICTURE_METHODS: Final = ("ocr", "qr")
+FACES: Final = "faces"
+SHOWN_METHODS: Final = (*PICTURE_METHODS, FACES)
+"""How the views derive what a picture shows: its text, and more."""
 JOINED: Final = "joined"
 ENCODINGS: Final = (
     *("base64", "base32", "hex", "codes", "url", "html", "escapes", "quoted_printable"),
@@ -39,7 +45,7 @@ ENCODINGS: Final = (
 )
 DOCUMENT_METHODS: Final = ("pdf", "document")
 METHODS: Final = (
-    *(*PICTURE_METHODS, "metadata", *DOCUMENT_METHODS),
+    *(*SHOWN_METHODS, "metadata", *DOCUMENT_METHODS),
     *(JOINED, "normalised", *ENCODINGS, "tool_call"),
 )
 """How the views derive parts; ``ocr`` also stands for ``ocr:contrast`` and the like."""
@@ -100,20 +106,40 @@ class EditKind(StrEnum):
     """The changes that a rewrite can make."""
 
     MASK_TEXT = "mask_text"
+    BLUR_FACES = "blur_faces"
     DROP_IMAGE = "drop_image"
+    DOWNSCALE = "downscale"
+    ANNOTATE = "annotate"
     INSTRUCT = "instruct"
-
-
-class Written(BaseModel):
-    """A table of a policy file: no field beyond those named, and nothing changes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    REDACT = "redact"
+    REPLACE = "replace"
+    TRUNCATE = "truncate"
+    STRIP_LINKS = "strip_links"
 
 
 class MaskText(Written):
     """Paint over the offending lines of a picture."""
 
     kind: Literal["mask_text"]
+
+
+class BlurFaces(Written):
+    """Make the faces unrecognisable, in the picture that the match came from or in all."""
+
+    kind: Literal["blur_faces"]
+
+
+class Downscale(Written):
+    """Bring pictures to a longest side of so many pixels."""
+
+    kind: Literal["downscale"]
+    longest: Annotated[int, Field(strict=True, ge=64, le=10_000)]
+
+
+class Annotate(Written):
+    """Tell the model that the offending lines of a picture are data, and not to be followed."""
+
+    kind: Literal["annotate"]
 
 
 class DropImage(Written):
@@ -129,7 +155,10 @@ class Instruct(Written):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-WrittenEdit = Annotated[MaskText | DropImage | Instruct, Field(discriminator="kind")]
+WrittenEdit = Annotated[
+    MaskText | BlurFaces | DropImage | Downscale | Annotate | Instruct | AnswerEdit,
+    Field(discriminator="kind"),
+]
 
 
 class Rule(Written):
@@ -234,6 +263,7 @@ class PolicyFile(Layer):
     """A whole policy file; or, once resolved, all that its bases and it say together.
 
     ``rollout`` is the share of requests that it decides when it takes another's place.
+    ``link_hosts`` are those to which links in an answer may carry data.
     """
 
     version: Literal[1]
@@ -248,6 +278,7 @@ class PolicyFile(Layer):
     lists: dict[Name, Words] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)] = ()
     fail_open: tuple[Detector, ...] = ()
+    link_hosts: tuple[Host, ...] = ()
     allow: tuple[Allow, ...] = ()
     capture: Captured = Capturing()
     select: tuple[Scope, ...] = ()
@@ -273,18 +304,25 @@ NOBODY: Final = Caller()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One change of the request.
+    """One change of the request or the answer.
 
     ``mask_text``: ``part`` is the key of the text part read from a picture, and ``spans`` are the
     (start, end) offsets into its text to paint over; none of them means all of its lines.
+    ``annotate``: the same; the lines are those to warn of.
+    ``blur_faces``: ``part`` is the key of the part that tells of a picture's faces.
     ``drop_image``: ``part`` is the key of the picture, as the request holds it.
+    ``downscale``: the same; ``longest`` is in pixels.
     ``instruct``: ``text`` is the instruction.
+    ``redact``, ``truncate``, ``strip_links``: ``part`` is the key of a text of the answer, and
+    ``spans`` are those to change; none of them means all of it.
+    ``replace``: the same, all of it; ``text`` takes its place.
     """
 
     kind: EditKind
     part: str | None = None
     spans: tuple[tuple[int, int], ...] = ()
     text: str = ""
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,3 +375,14 @@ class Decision:
     scope: str = ""
     opened: tuple[str, ...] = ()
     allowed: tuple[Allowed, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As it is shown to the one who asked for it; ``allowed`` only where something was."""
+        entries = sorted({each.entry for each in self.allowed})
+        return {
+            "action": self.action.value,
+            "rules": list(self.rules),
+            "message": self.message,
+            **({"allowed": entries} if entries else {}),
+        }

@@ -200,6 +200,9 @@ def _whole(
         update={
             **last,
             "headers": tuple(dict.fromkeys(name for _, each in layers for name in each.headers)),
+            "link_hosts": tuple(
+                dict.fromkeys(one for _, each in layers for one in each.link_hosts)
+            ),
             "lists": dict(lists),
             "thresholds": stack.thresholds,
             "rules": _rules(stack, environment, shadow=shadow),

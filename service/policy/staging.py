@@ -15,6 +15,7 @@ from detectors.contract.exchange import (
     Origin,
     Part,
     Role,
+    Shown,
     Stage,
     TextPart,
     ToolCallPart,
@@ -60,6 +61,7 @@ def exchange_of(case: Case, parts: Iterable[Part]) -> Exchange:
         stage=case.stage,
         messages=(Message(role=role, parts=sent),),
         stream=case.stream,
+        shown=Shown(pictures=case.images_shown),
     )
 
 

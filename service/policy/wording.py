@@ -8,7 +8,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.policy.fields import DETECTOR, HEADER, NAME, SHA256, TAG
+from service.policy.fields import DETECTOR, HEADER, HOST, NAME, SHA256, TAG
 from service.policy.model import KEBAB
 from service.policy.spelling import nearest
 
@@ -29,6 +29,7 @@ _PLAIN: Final = {
 _NAMING: Final = {
     KEBAB: "use lower-case words joined by hyphens, as in `no-names`",
     HEADER: "use lower-case words joined by hyphens, as in `x-team`",
+    HOST: "write a host in lower case, as in `docs.example.com`, or `*.example.com` for all below",
     DETECTOR: "use the name of a view or a check, as in `classifier`",
     NAME: "use lower-case letters, digits and underscores, as in `harm_in_pictures`",
     SHA256: "write the 64 digits that `sha256sum FILE` prints",

@@ -127,6 +127,9 @@ class AnthropicMessages:
         source: Json = {"type": "base64", "media_type": media_type, "data": encoded}
         return Patch(op="replace", path=f"{path}/source", value=source)
 
+    def replace_document(self, path: str, data: bytes, media_type: str) -> Patch:
+        return self.replace_image(path, data, media_type)
+
     def replace_with_text(self, path: str, text: str) -> Patch:
         return Patch(op="replace", path=path, value={"type": "text", "text": text})
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from detectors.contract.exchange import Origin, Part, TextPart, ToolCallPart
 from service.errors import Malformed
+from service.providers.documents import inline_document, linked_document
 from service.providers.fields import (
     FILE,
     SEALED,
@@ -23,6 +24,7 @@ from service.providers.fields import (
     image,
     inline_image,
     rest,
+    uploaded,
 )
 from service.providers.strict_json import Json, dump
 
@@ -68,6 +70,15 @@ FOUND: Final = frozenset(
         "browser_state",
     }
 )
+# The types of a source, each with the field that holds what it is the source of.
+SOURCES: Final = {
+    "base64": "data",
+    "text": "data",
+    "content": "content",
+    "url": "url",
+    "file": "file_id",
+}
+SOURCE_FIELDS: Final = frozenset({"type", "media_type", *SOURCES.values()})
 ENCRYPTED: Final = frozenset({"encrypted_content", "encrypted_stdout"})
 # A place in sealed material, not the material.
 ENCRYPTED_PLACE: Final = "encrypted_index"
@@ -111,40 +122,52 @@ def _sealed_thinking(block: Object, at: str, origin: Origin) -> Iterator[Part]:
 
 
 def _image(block: Object, at: str, origin: Origin) -> Iterator[Part]:
-    source = as_object(block.get("source"), f"{at}/source")
-    kind = as_text(source.get("type"), f"{at}/source/type")
+    source, kind = _source(block, at)
     if kind == "base64":
         yield inline_image(source.get("data"), source.get("media_type"), at, origin)
     elif kind == "url":
         yield image(as_text(source.get("url"), f"{at}/source/url"), at, origin, None)
-        yield from rest(source, f"{at}/source", origin, {"type", "url"})
-        yield from rest(block, at, origin, NAMES | {"source", "transformations"})
-        return
+    elif kind == "file":
+        yield uploaded(FILE, source.get("file_id"), at, origin)
     else:
-        yield gap(FILE if kind == "file" else UNKNOWN, at, origin)
-        return
-    yield from rest(source, f"{at}/source", origin, {"type", "data", "media_type"})
+        yield gap(UNKNOWN, at, origin)
+    yield from rest(source, f"{at}/source", origin, SOURCE_FIELDS)
     yield from rest(block, at, origin, NAMES | {"source", "transformations"})
 
 
 def _document(block: Object, at: str, _: Origin) -> Iterator[Part]:
     origin, here = Origin.THIRD_PARTY, f"{at}/source"
-    source = as_object(block.get("source"), here)
-    kind = as_text(source.get("type"), f"{here}/type")
-    if kind == "text":
+    source, kind = _source(block, at)
+    if kind == "base64":
+        yield inline_document(source.get("data"), source.get("media_type"), at, origin)
+    elif kind == "text":
         yield _word(source, "data", here, origin)
-        yield from rest(source, here, origin, {"type", "media_type", "data"})
     elif kind == "content":
         yield from content(source.get("content"), f"{here}/content", origin)
-        yield from rest(source, here, origin, {"type", "content"})
+    elif kind == "url":
+        yield linked_document(as_text(source.get("url"), f"{here}/url"), at, origin)
+    elif kind == "file":
+        yield uploaded(FILE, source.get("file_id"), at, origin)
     else:
         yield gap(FILE, at, origin)
-        return
+    yield from rest(source, here, origin, SOURCE_FIELDS)
     yield from rest(block, at, origin, NAMES | {"source"})
 
 
-def _file(_: Object, at: str, origin: Origin) -> Iterator[Part]:
-    yield gap(FILE, at, origin)
+def _source(block: Object, at: str) -> tuple[Object, str]:
+    """A block's source and its type, which is none where it holds what another type would hold.
+
+    The model's server may read either.
+    """
+    source = as_object(block.get("source"), f"{at}/source")
+    kind = as_text(source.get("type"), f"{at}/source/type")
+    beside = set(SOURCES.values()) - {SOURCES.get(kind)}
+    return source, "" if any(source.get(name) is not None for name in beside) else kind
+
+
+def _file(block: Object, at: str, origin: Origin) -> Iterator[Part]:
+    yield uploaded(FILE, block.get("file_id"), at, origin)
+    yield from rest(block, at, origin, NAMES | {"file_id"})
 
 
 def _search_result(block: Object, at: str, _: Origin) -> Iterator[Part]:

@@ -121,3 +121,29 @@ class CalledByPath(Protocol):
     def called(self, model: str, query: str) -> Provider:
         """The provider of one call; ``query`` with its question mark, or empty."""
         ...
+
+
+@runtime_checkable
+class TakesForms(Protocol):
+    """A dialect whose requests are no JSON: they are read as JSON, and written back from it."""
+
+    def sent_as(self, kind: str) -> Provider:
+        """The provider of one call; ``kind`` is its content type."""
+        ...
+
+    def parse(self, raw: bytes) -> Json:
+        """The request as JSON. Raises ``Malformed``."""
+        ...
+
+    def dump(self, body: Json) -> tuple[str, bytes]:
+        """The content type and the bytes that are sent on."""
+        ...
+
+
+@runtime_checkable
+class Brings(Protocol):
+    """A dialect by which files are brought to the model's server."""
+
+    def uploaded(self, body: Json, answer: Json) -> str | None:
+        """Under which name later requests mean this upload; None if the answer names none."""
+        ...

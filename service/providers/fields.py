@@ -62,7 +62,7 @@ def as_count(value: Json, at: str, *, most: int) -> int:
 
 def image(url: str, at: str, origin: Origin, detail: str | None) -> Part:
     """The picture that a URL holds; one that has to be fetched first is not inspected till then."""
-    if not _is_data(url):
+    if not is_data(url):
         return OpaquePart(
             pointer=at,
             origin=origin,
@@ -94,6 +94,17 @@ def gap(kind: str, at: str, origin: Origin, reason: str = "") -> OpaquePart:
     )
 
 
+def uploaded(use: str, name: Json, at: str, origin: Origin) -> OpaquePart:
+    """A file that the model's server has: a gap, unless it was inspected when it was uploaded.
+
+    ``use`` is how it was read then: as a ``FILE``, or as the lines of a batch.
+    """
+    reason = "the file was not inspected when it was uploaded"
+    if not isinstance(name, str):
+        return gap(FILE, at, origin, reason)
+    return OpaquePart(pointer=at, origin=origin, kind=FILE, reason=reason, upload=f"{use}:{name}")
+
+
 def contents(
     value: Json, at: str, origin: Origin, one: Callable[[Object, str, Origin], Iterator[Part]]
 ) -> Iterator[Part]:
@@ -121,7 +132,7 @@ def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
     One text part for the field; strings that carry encoded data count as not inspected.
     """
     words = [word for word in strings(value) if word.strip()]
-    plain = [word for word in words if not _is_data(word)]
+    plain = [word for word in words if not is_data(word)]
     if plain:
         yield TextPart(pointer=at, origin=origin, text="\n".join(plain))
     if len(plain) < len(words):
@@ -133,5 +144,6 @@ def loose_text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
         )
 
 
-def _is_data(text: str) -> bool:
+def is_data(text: str) -> bool:
+    """Whether a text is a data URI, or meant to be one."""
     return text[:5].lower() == "data:"

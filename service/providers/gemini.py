@@ -16,9 +16,10 @@ from urllib.parse import parse_qs
 from detectors.contract.exchange import Exchange, Message, Origin, Part, Role, Stage
 from service.errors import GlassgateError, Malformed
 from service.providers.base import Assembly, Patch, Provider
+from service.providers.documents import PLAIN
 from service.providers.fields import Object, gap, loose_text
 from service.providers.gemini_chunks import ANSWER_SETTINGS, CANDIDATE_SETTINGS, Candidates
-from service.providers.gemini_parts import Fields, items, messages, parts
+from service.providers.gemini_parts import Fields, camel, items, messages, parts
 from service.providers.sse import Event
 from service.providers.strict_json import Json, dump
 
@@ -122,13 +123,16 @@ class Gemini:
         return Candidates()
 
     def replace_image(self, path: str, data: bytes, media_type: str) -> Patch:
-        return Patch(op="replace", path=path, value=_blob(data, media_type))
+        return _put(path, _blob(data, media_type))
+
+    def replace_document(self, path: str, data: bytes, media_type: str) -> Patch:
+        return _put(path, _blob(data, media_type))
 
     def replace_with_text(self, path: str, text: str) -> Patch:
         *part, _ = path.split("/")
         # A tool's result has no parts of text, but documents of text.
         if part[-3:-2] in (["functionResponse"], ["function_response"]):
-            return Patch(op="replace", path=path, value=_blob(text.encode(), "text/plain"))
+            return _put(path, _blob(text.encode(), PLAIN))
         return Patch(op="replace", path="/".join(part), value={"text": text})
 
     def instruct(self, body: Json, text: str) -> Patch:
@@ -180,6 +184,14 @@ class Gemini:
 
 def _blob(data: bytes, media_type: str) -> Json:
     return {"mimeType": media_type, "data": b64encode(data).decode()}
+
+
+def _put(path: str, blob: Json) -> Patch:
+    """Puts bytes where bytes stood, or in place of the part that linked to them."""
+    part, _, name = path.rpartition("/")
+    if camel(name) == "fileData":
+        return Patch(op="replace", path=part, value={"inlineData": blob})
+    return Patch(op="replace", path=path, value=blob)
 
 
 def _event(chunk: Json) -> Event:

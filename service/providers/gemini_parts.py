@@ -6,15 +6,22 @@ null is nothing, one thing may stand for a list of one, and base64 may be of eit
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from detectors.contract.exchange import Message, Origin, Part, Role, TextPart, ToolCallPart
+from detectors.contract.exchange import (
+    DocumentPart,
+    Message,
+    Origin,
+    Part,
+    Role,
+    TextPart,
+    ToolCallPart,
+)
 from service.errors import Malformed
+from service.providers.documents import PLAIN, inline_document, linked_document
 from service.providers.fields import (
     FILE,
     REMOTE_IMAGE,
@@ -22,6 +29,7 @@ from service.providers.fields import (
     as_object,
     as_text,
     gap,
+    image,
     inline_image,
     loose_text,
 )
@@ -40,6 +48,12 @@ PART_SETTINGS: Final = frozenset(
 RESULTS: Final = frozenset({"functionResponse", "toolResponse", "codeExecutionResult"})
 # Media that is not read: kind of the gap, by the type before the slash.
 UNINSPECTED: Final = {"audio": "audio", "video": "video"}
+# What anybody may fetch; Google's own store is no such place.
+WEB: Final = re.compile(r"https?://(?!generativelanguage\.googleapis\.com\b)", re.IGNORECASE)
+# How files begin that are no text, though they may have none but a text's bytes; readers look for
+# a PDF's beginning within so many bytes.
+NO_TEXT: Final = (b"%PDF-", b"PK\3\4", b"{\\rtf")
+BEGINNING: Final = 1024
 EITHER_ALPHABET: Final = str.maketrans("-_", "+/")
 
 
@@ -126,11 +140,14 @@ def _part(part: Fields, origin: Origin) -> Iterator[Part]:
     told = [name for name, _ in part.items() if name in READERS]
     for name in told:
         yield from READERS[name](part[name], part.place(name), origin)
-    unknown = [name for name, _ in part.items() if name not in READERS.keys() | PART_SETTINGS]
-    if unknown and not told:
+    if part["fileData"] is not None:
+        yield from _linked(part, origin)
+        told.append("fileData")
+    known = READERS.keys() | PART_SETTINGS | {"fileData"}
+    if not told and any(name not in known for name, _ in part.items()):
         yield gap(UNKNOWN, part.at, origin, "a part of unknown type")
     else:
-        yield from part.rest(origin, READERS.keys() | PART_SETTINGS)
+        yield from part.rest(origin, known)
 
 
 def _text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
@@ -138,34 +155,53 @@ def _text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
 
 
 def _inline(value: Json, at: str, origin: Origin) -> Iterator[Part]:
-    """Bytes in the body: a picture; a text, which is then a document; or what is not read."""
+    """Bytes in the body: a picture, a document, or what is not read."""
     blob = Fields(value, at)
-    kind = as_text(blob["mimeType"], blob.place("mimeType")).lower()
+    kind = as_text(blob["mimeType"], blob.place("mimeType")).lower().replace(" ", "")
     data = as_text(blob["data"], blob.place("data")).translate(EITHER_ALPHABET)
     data += "=" * (-len(data) % 4)
     family = kind.partition("/")[0]
-    if family == "image":
+    if family in UNINSPECTED:
+        yield gap(UNINSPECTED[family], at, origin)
+    elif family == "image":
         yield inline_image(data, kind, at, origin)
-    elif family == "text":
-        yield _document(data, at)
     else:
-        yield gap(UNINSPECTED.get(family, FILE), at, origin)
-        return
+        yield _document(inline_document(data, kind, at, Origin.THIRD_PARTY))
     yield from blob.rest(origin, {"mimeType", "data"})
 
 
-def _document(data: str, at: str) -> Part:
+def _document(document: DocumentPart) -> Part:
+    """A plain text is shown as it stands; one that begins as another kind may be taken for it."""
+    begins = document.data[:BEGINNING]
+    if document.media_type != PLAIN or any(magic in begins for magic in NO_TEXT):
+        return document
     try:
-        text = base64.b64decode(data, validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return gap(FILE, at, Origin.THIRD_PARTY, "a text that is not UTF-8 in base64")
-    return TextPart(pointer=at, origin=Origin.THIRD_PARTY, text=text)
+        text = document.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return document
+    return TextPart(pointer=document.pointer, origin=document.origin, text=text)
 
 
-def _linked(value: Json, at: str, origin: Origin) -> Iterator[Part]:
-    kind = Fields(value, at)["mimeType"]
-    is_picture = isinstance(kind, str) and kind.lower().startswith("image/")
-    yield gap(REMOTE_IMAGE if is_picture else FILE, at, origin, "what is linked is not fetched")
+def _linked(part: Fields, origin: Origin) -> Iterator[Part]:
+    """What stands elsewhere. It can be fetched where nothing stands beside it in its part.
+
+    What comes takes the place of the whole part.
+    """
+    at = part.place("fileData")
+    file = Fields(part["fileData"], at)
+    kind, url = file["mimeType"], file["fileUri"]
+    family = kind.lower().partition("/")[0] if isinstance(kind, str) else ""
+    web = url if isinstance(url, str) and WEB.match(url) else ""
+    if len(list(part.items())) > 1 or family in UNINSPECTED or not family:
+        web = ""
+    if web and family == "image":
+        yield image(web, at, origin, None)
+    elif web:
+        yield linked_document(web, at, Origin.THIRD_PARTY)
+    else:
+        kept = "only a web link that is alone in its part is fetched"
+        yield gap(REMOTE_IMAGE if family == "image" else FILE, at, origin, kept)
+    yield from file.rest(origin, {"mimeType", "fileUri"})
 
 
 def _call(value: Json, at: str, _: Origin) -> Iterator[Part]:
@@ -198,7 +234,6 @@ def _code(value: Json, at: str, _: Origin) -> Iterator[Part]:
 READERS: Final[dict[str, Callable[[Json, str, Origin], Iterator[Part]]]] = {
     "text": _text,
     "inlineData": _inline,
-    "fileData": _linked,
     "functionCall": _call,
     "toolCall": _call,
     "executableCode": _code,

@@ -19,6 +19,7 @@ from detectors.contract.exchange import (
     ToolCallPart,
 )
 from service.errors import Malformed
+from service.providers.documents import ELSEWHERE, attached, linked_document
 from service.providers.fields import (
     FILE,
     UNKNOWN,
@@ -29,8 +30,10 @@ from service.providers.fields import (
     contents,
     gap,
     image,
+    is_data,
     loose_text,
     rest,
+    uploaded,
 )
 from service.providers.strict_json import Json, dump, pointer
 
@@ -114,7 +117,7 @@ TEXTS: Final = {
     "logs": "logs",
 }
 PICTURES: Final = {"input_image": "image_url", "computer_screenshot": "image_url", "image": "url"}
-UNINSPECTED: Final = {"input_file": FILE, "input_audio": "audio", "output_audio": "audio"}
+UNINSPECTED: Final = {"input_audio": "audio", "output_audio": "audio"}
 PART_SETTINGS: Final = frozenset({"type", "logprobs", "prompt_cache_breakpoint"})
 
 
@@ -243,6 +246,9 @@ def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
     elif kind in PICTURES:
         read |= {PICTURES[kind], "detail", "file_id"}
         yield from _shown(part, at, origin, PICTURES[kind])
+    elif kind == "input_file":
+        yield from _file(part, at, origin)
+        return
     elif kind in UNINSPECTED:
         yield gap(UNINSPECTED[kind], at, origin)
         return
@@ -250,6 +256,18 @@ def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
         yield gap(UNKNOWN, at, origin, "a part of unknown type")
         return
     yield from rest(part, at, origin, read)
+
+
+def _file(part: Object, at: str, origin: Origin) -> Iterator[Part]:
+    """A file in the request, behind a link alone, or in the provider's store."""
+    known = PART_SETTINGS | {"detail"}
+    held = [name for name in ("file_data", *ELSEWHERE) if part.get(name) is not None]
+    link = as_text(part["file_url"], f"{at}/file_url") if held == ["file_url"] else ""
+    if not link or is_data(link):
+        yield from attached(part, at, origin, at, known)
+    else:
+        yield linked_document(link, at, origin)
+        yield from rest(part, at, origin, known | {"file_url"})
 
 
 def _shown(part: Object, at: str, origin: Origin, field: str) -> Iterator[Part]:
@@ -261,4 +279,4 @@ def _shown(part: Object, at: str, origin: Origin, field: str) -> Iterator[Part]:
         size = None if detail is None else as_text(detail, f"{at}/detail")
         yield image(as_text(url, f"{at}/{field}"), at, origin, size)
     if stored is not None:
-        yield gap(FILE, f"{at}/file_id", origin, "stored files are not read")
+        yield uploaded(FILE, stored, f"{at}/file_id", origin)

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 
 from detectors.contract.exchange import Exchange, Message, Origin, Part, Role, Stage, TextPart
 from service.errors import ContentFiltered, GlassgateError
-from service.providers.base import Assembly
+from service.providers.base import Assembly, Patch
 from service.providers.deltas import DONE, Chunks
 from service.providers.fields import (
     Object,
@@ -57,10 +57,11 @@ EMBEDDED_SETTINGS: Final = frozenset({"object", "data", "model", "usage"})
 class Prompted:
     """What these endpoints have in common: no pictures, and no operator but the server's own."""
 
-    def replace_image(self, path: str, *_: object) -> NoReturn:
+    def replace_image(self, path: str, data: bytes, media_type: str) -> Patch:  # noqa: ARG002
         raise ContentFiltered("this endpoint takes no pictures", path)
 
-    replace_with_text = replace_image
+    def replace_with_text(self, path: str, text: str) -> Patch:  # noqa: ARG002
+        raise ContentFiltered("this endpoint takes no pictures", path)
 
     def instruct(self, *_: object) -> NoReturn:
         raise ContentFiltered(

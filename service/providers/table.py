@@ -6,9 +6,12 @@ import re
 from typing import Final
 
 from service.providers.anthropic import AnthropicMessages
-from service.providers.base import CalledByPath, Provider
+from service.providers.base import CalledByPath, Provider, TakesForms
 from service.providers.gemini import Gemini
+from service.providers.openai_batches import OpenAIBatches
 from service.providers.openai_chat import OpenAIChat
+from service.providers.openai_files import OpenAIFiles
+from service.providers.openai_image_edits import OpenAIImageEdits
 from service.providers.openai_images import OpenAIImages
 from service.providers.openai_responses import OpenAIResponses
 from service.providers.openai_texts import OpenAICompletions, OpenAIEmbeddings
@@ -20,6 +23,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Provider]] = {
     ("POST", "/v1/completions"): OpenAICompletions(),
     ("POST", "/v1/embeddings"): OpenAIEmbeddings(),
     ("POST", "/v1/images/generations"): OpenAIImages(),
+    ("POST", "/v1/images/edits"): OpenAIImageEdits(),
+    ("POST", "/v1/files"): OpenAIFiles(),
+    ("POST", "/v1/batches"): OpenAIBatches(),
     ("POST", "/v1/messages"): AnthropicMessages(),
     ("POST", "/v1beta/models/{model}:generateContent"): Gemini(),
     ("POST", "/v1beta/models/{model}:streamGenerateContent"): Gemini(stream=True),
@@ -28,7 +34,19 @@ ENDPOINTS: Final[dict[tuple[str, str], Provider]] = {
 }
 
 # Endpoints that carry nothing a model reads: they pass as they are.
-PASS_THROUGH: Final = frozenset({("GET", "/v1/models"), ("POST", "/v1/messages/count_tokens")})
+PASS_THROUGH: Final = frozenset(
+    {
+        ("GET", "/v1/models"),
+        ("POST", "/v1/messages/count_tokens"),
+        ("GET", "/v1/files"),
+        ("GET", "/v1/files/{id}"),
+        ("GET", "/v1/files/{id}/content"),
+        ("DELETE", "/v1/files/{id}"),
+        ("GET", "/v1/batches"),
+        ("GET", "/v1/batches/{id}"),
+        ("POST", "/v1/batches/{id}/cancel"),
+    }
+)
 
 # The envelope of errors on paths that no dialect claims.
 FALLBACK: Final[Provider] = OpenAIChat()
@@ -41,13 +59,28 @@ _BY_PATH: Final = [
 ]
 
 
-def find(method: str, path: str, query: str = "") -> Provider | None:
+_ID: Final = r"[A-Za-z0-9_-]+"
+_PASSING: Final = [
+    (method, re.compile(re.escape(path).replace(r"\{id\}", _ID))) for method, path in PASS_THROUGH
+]
+
+
+def passes(method: str, path: str) -> bool:
+    """Whether an endpoint passes as it is."""
+    return any(method == known and path_.fullmatch(path) for known, path_ in _PASSING)
+
+
+def find(method: str, path: str, query: str = "", kind: str = "") -> Provider | None:
     """The dialect that an endpoint speaks, or None if no dialect claims it.
 
-    ``path`` and ``query`` (with its question mark) as they came on the wire.
+    ``path`` and ``query`` (with its question mark) as they came on the wire; ``kind`` is the
+    request's content type.
     """
     for known, pattern, provider in _BY_PATH:
         named = pattern.fullmatch(path) if method == known else None
         if named is not None:
             return provider.called(named["model"], query)
-    return ENDPOINTS.get((method, path))
+    found = ENDPOINTS.get((method, path))
+    if kind and found is not None and isinstance(found, TakesForms):
+        return found.sent_as(kind)
+    return found

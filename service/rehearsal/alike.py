@@ -65,7 +65,7 @@ class Alike:
                 at = (known.setdefault(part, len(known)), label)
                 highest[at] = max(place, highest.get(at, place))
         return (
-            *(record.stage, record.dialect, record.model, record.stream),
+            *(record.stage, record.dialect, record.model, record.stream, record.pictures),
             *(record.tenant, record.key_group, record.path, record.headers),
             *(tuple(parts), sum([count for _, count in record.messages])),
             tuple(sorted(highest.items())),

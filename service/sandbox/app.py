@@ -10,12 +10,13 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from service.sandbox import anthropic, chat, gemini, responses, texts
+from service.sandbox import anthropic, chat, files, gemini, responses, texts
 
 DIALECTS: Final[tuple[APIRouter, ...]] = (
     chat.router,
     responses.router,
     texts.router,
+    files.router,
     anthropic.router,
     gemini.router,
 )

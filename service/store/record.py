@@ -19,7 +19,7 @@ from detectors.contract.exchange import (
 )
 from detectors.contract.finding import Finding, Inspection, Outcome
 from service.policy.facts import score
-from service.policy.model import NOBODY, Caller, Decision
+from service.policy.model import FACES, NOBODY, Caller, Decision
 
 VERSION: Final = 1
 """Of the JSON form. A field that is added with a default leaves it as it is."""
@@ -99,10 +99,11 @@ class Record:
 
     ``time`` is in seconds since 1970, UTC. ``messages`` holds for each message its role and how
     many of the underived parts are its own, in order. ``parts`` has the derived ones too. ``runs``
-    are those that did not end clean or found, and all where there is a gap. ``seen`` and
-    ``inspected`` count the exchange's own parts. ``action``, ``rules``, ``shadow`` and
-    ``policy`` (its hash) are those of the decision made on this inspection; ``allowed`` is what
-    the allow-list let pass in it.
+    are those that did not end clean or found, those that looked for faces, and all where there is
+    a gap. ``seen`` and ``inspected`` count the exchange's own parts. ``action``, ``rules``,
+    ``shadow`` and ``policy`` (its hash) are those of the decision made on this inspection;
+    ``allowed`` is what the allow-list let pass in it. ``pictures`` counts the pictures of
+    the request that an answer answers.
     """
 
     id: str
@@ -127,6 +128,7 @@ class Record:
     rules: tuple[str, ...]
     shadow: tuple[str, ...]
     allowed: tuple[Let, ...] = ()
+    pictures: int = 0
 
     @property
     def counted(self) -> tuple[Scored, ...]:
@@ -217,7 +219,7 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
         runs=tuple(
             Ran(names.key(run.part), run.detector, run.outcome.value, _fit(run.reason, _PHRASE))
             for run in inspection.runs
-            if gaps or run.outcome not in _FINISHED
+            if gaps or run.outcome not in _FINISHED or run.detector == FACES
         ),
         seen=inspection.coverage.seen,
         inspected=inspection.coverage.inspected,
@@ -232,6 +234,7 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
             Let(each.entry, names.key(each.part), each.label, each.score)
             for each in decision.allowed
         ),
+        pictures=exchange.shown.pictures,
     )
 
 

@@ -16,6 +16,7 @@ from detectors.contract.exchange import (
     Origin,
     Part,
     Role,
+    Shown,
     Stage,
     TextPart,
     ToolCallPart,
@@ -45,6 +46,7 @@ def replayable(record: Record) -> tuple[Exchange, Inspection, Caller]:
             Message(role=Role(role), parts=tuple(islice(own, count)))
             for role, count in record.messages
         ),
+        shown=Shown(pictures=record.pictures),
     )
     inspection = Inspection(
         parts=parts,

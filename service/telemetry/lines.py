@@ -20,6 +20,8 @@ import structlog
 LEVELS: Final = ("debug", "info", "warning", "error")
 _QUIET: Final = ("httpx", "httpcore", "uvicorn.error", "alembic")
 """Log full URLs at INFO, and a URL may hold a key; uvicorn tells of each start and stop."""
+_SILENT: Final = "python_multipart"
+"""Quotes what it cannot read."""
 _SERVER: Final = "uvicorn"
 """Logs addresses and process numbers as arguments, never what a request holds."""
 _FRAMES: Final = 12
@@ -49,6 +51,7 @@ def configure(level: str = "info") -> None:
     logging.root.setLevel(number)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    logging.getLogger(_SILENT).setLevel(logging.CRITICAL)
     access = logging.getLogger(f"{_SERVER}.access")
     access.handlers, access.propagate = [logging.NullHandler()], False
 

@@ -2,7 +2,8 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.attacks import CLASSES, LINES, attacks, procedural
+from benchmarks.attacks import CLASSES, LINES, attacks
+from benchmarks.brush import procedural
 from benchmarks.reading import likeness
 from tests.pictures import opened
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -21,6 +21,7 @@ from detectors.contract.exchange import (
     Origin,
     Part,
     Role,
+    Shown,
     Stage,
     TextPart,
     ToolCallPart,
@@ -141,6 +142,35 @@ def raising(error: Exception) -> Callable[[], None]:
     return act
 
 
+class Compared(Words):
+    """Judges an answer by how many pictures the model was shown."""
+
+    def __init__(self, pictures: int | None = None) -> None:
+        super().__init__()
+        self.version = f"1-{pictures}"
+
+    def beside(self, shown: Shown) -> Compared:
+        return Compared(shown.pictures)
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        found = Finding(label="harm", score=0.5, part="", detector=self.version)
+        return [[found] for _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("stage", "pictures", "told"),
+    [(Stage.REQUEST, 0, "1-None"), (Stage.RESPONSE, 0, "1-0"), (Stage.RESPONSE, 2, "1-2")],
+)
+def test_an_answer_is_judged_by_what_the_model_was_shown(
+    stage: Stage, pictures: int, told: str
+) -> None:
+    inspector = Inspector([], [Compared()], VerdictCache(9))
+    asked = replace(exchange((text("fine"),)), stage=stage)
+    for shown in (9, pictures):  # what was found beside other pictures is not what counts here
+        seen = inspector.inspect(replace(asked, shown=Shown(pictures=shown)), 5)
+    assert [finding.detector for finding in seen.findings] == [told]
+
+
 GAPS: dict[str, tuple[Part, str, str]] = {
     "an opaque part": (
         OpaquePart(pointer="/o", origin=Origin.USER, kind="audio", reason="not read"),
@@ -189,6 +219,44 @@ def test_what_fails_on_a_derived_text_counts_against_the_part_it_came_from() -> 
     seen = inspect(text("fine"), image(b"boom"), views=[Reader()])
     assert [gap.part for gap in seen.coverage.gaps] == ["/i"]
     assert str(seen.coverage) == "1/2"
+
+
+def computing(seconds: float, then: Callable[[], None] = lambda: None) -> Callable[[], None]:
+    """Computes for so long."""
+
+    def act() -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+        then()
+
+    return act
+
+
+BUDGETS = {
+    "spent by the first": (0.05, computing(0.2), ["found", "timed_out"], "timed_out"),
+    "spent by a first that fails": (
+        0.05,
+        computing(0.2, raising(ValueError())),
+        ["failed", "timed_out"],
+        "failed",
+    ),
+    "not spent": (5.0, computing(0.2), ["found", "found"], None),
+    "not spent by waiting": (0.05, lambda: time.sleep(0.2), ["found", "found"], None),
+}
+
+
+@pytest.mark.parametrize(("budget_s", "act", "outcomes", "gap"), BUDGETS.values(), ids=BUDGETS)
+def test_no_view_of_a_picture_begins_after_its_budget(
+    budget_s: float, act: Callable[[], None], outcomes: list[str], gap: str | None
+) -> None:
+    views = [Reader("first", acts={b"slow": act}), Reader("second")]
+    inspector = Inspector(views, [], picture_s=budget_s)
+    seen = inspector.inspect(exchange((image(b"slow", "/a"),), (image(b"fast", "/b"),)), 60)
+    of_pictures = [run for run in seen.runs if run.detector in {"first", "second"}]
+    assert [run.outcome for run in of_pictures if run.part == "/a"] == outcomes
+    assert [run.outcome for run in of_pictures if run.part == "/b"] == ["found", "found"]
+    assert [(each.part, each.kind) for each in seen.coverage.gaps] == ([("/a", gap)] if gap else [])
 
 
 def test_every_required_run_is_there_once() -> None:

@@ -53,6 +53,19 @@ def asked(gate: Gate, said: str, tenant: str = "") -> tuple[str, str]:
     return reply.headers["x-glassgate-id"], reply.headers["x-glassgate-decision"]
 
 
+def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends, with these settings."""
+    own = {f"GLASSGATE_{name.upper()}": value for name, value in settings.items()}
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(**own),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=END_S,
+    )
+
+
 def test_what_is_kept_of_calls(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
     url = f"sqlite:///{tmp_path}/audit.db"
@@ -88,10 +101,18 @@ def test_what_is_kept_of_calls(tmp_path: Path) -> None:
     assert [each.data for each in found.pop(refused)] == [body(ATTACK)]
     assert not any(found.values())
 
-    command = [*COMMAND, "policy", "backtest", str(BUNDLES / "monitor.yaml"), "--against", url]
-    told = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, check=False, timeout=END_S
-    )
+    told = command("payload", refused, **settings)
+    assert [json.loads(line)["body"] for line in told.stdout.splitlines()] == [
+        body(ATTACK).decode()
+    ]
+    told = command("payload", plain, **settings)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert f"nothing is kept of {plain}" in told.stderr
+    assert command("payload", refused, "--forget", **settings).stdout == "1 deleted\n"
+    assert command("payload", refused, **settings).returncode == 2
+
+    monitor = str(BUNDLES / "monitor.yaml")
+    told = command("policy", "backtest", monitor, "--against", url)
     assert told.returncode == 1
     assert refused in told.stdout
     assert drilled not in told.stdout
@@ -99,16 +120,8 @@ def test_what_is_kept_of_calls(tmp_path: Path) -> None:
 
 def test_payload_without_a_key_is_no_start(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
-    command = [*COMMAND, "serve", "--port", "0", "--admin-port", "0", "--policy", "policy.yaml"]
-    told = subprocess.run(
-        command,
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=END_S,
-    )
+    policy = str(tmp_path / "policy.yaml")
+    told = command("serve", "--port", "0", "--admin-port", "0", "--policy", policy)
     assert told.returncode == 2
     assert "policy.yaml:4:10: capture: payload cannot be kept here" in told.stderr
     assert "Fix: set GLASSGATE_AUDIT and GLASSGATE_AUDIT_KEY" in told.stderr

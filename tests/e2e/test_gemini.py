@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
         "remote-image-not-inspected",
     ),
     "audio": (asked(blob(b"RIFF", "audio/wav")), "audio-not-inspected"),
-    "a PDF": (asked(blob(b"%PDF-", "application/pdf")), "file-not-inspected"),
+    "a broken PDF": (asked(blob(b"%PDF-", "application/pdf")), "request-not-inspected"),
 }
 
 

@@ -1,8 +1,9 @@
-"""A linked picture on its way through the proxy: fetched once, inspected, sent inline."""
+"""What is linked, on its way through the proxy: fetched once, inspected, sent inline."""
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,10 +13,12 @@ import pytest
 from detectors.contract.exchange import ImagePart, Part
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
+from detectors.views.document.view import Document
 from service import app as apps
 from service.pipeline.examine import Examiner
 from service.policy.load import load
 from service.settings import Settings
+from tests.documents import line, pdf
 from tests.e2e.serving import serving
 from tests.e2e.upstream import Upstream
 from tests.pictures import photo, png
@@ -55,7 +58,7 @@ def proxied(upstream: Upstream, media: Server, **settings: object) -> Iterator[h
         }
     )
     examiner = Examiner(
-        inspector=Inspector(views=[Looks()], checks=[]),
+        inspector=Inspector(views=[Looks(), Document()], checks=[]),
         policy=load(read.policy),
         sizes=(),
         limits=Limits(),
@@ -83,6 +86,23 @@ def test_the_model_is_sent_the_bytes_that_were_inspected_and_no_link() -> None:
     assert upstream.last.pictures() == [SHARP, SHARP]
     assert b"token" not in upstream.last.body
     assert media.connections == 1
+
+
+def test_a_document_behind_a_link_reaches_the_model_as_its_bytes() -> None:
+    upstream, pages = Upstream(), pdf(line("Paris is a town."))
+    with (
+        listening(saying(page(pages, kind="application/pdf"))) as media,
+        proxied(upstream, media) as client,
+    ):
+        link = {"type": "url", "url": f"http://127.0.0.1:{media.port}/a.pdf?token=1"}
+        block = {"type": "document", "source": link}
+        messages = [{"role": "user", "content": [block]}]
+        got = client.post("/v1/messages", json={"model": "m", "messages": messages})
+    assert (got.status_code, got.headers["x-glassgate-coverage"]) == (200, "2/2")
+    sent = upstream.last.json["messages"][0]["content"][0]["source"]
+    assert sent["data"] == b64encode(pages).decode()
+    assert sent == {"type": "base64", "media_type": "application/pdf", "data": sent["data"]}
+    assert b"token" not in upstream.last.body
 
 
 @pytest.mark.parametrize("settings", [{"fetch": "off"}, {"fetch_denied_hosts": "127.*"}, {}])

@@ -10,6 +10,7 @@ import pytest
 from fastapi import Response
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionChunk
+from websockets.exceptions import InvalidStatus
 
 from tests.e2e.gate import Gate
 from tests.e2e.messages import asked, picture
@@ -142,12 +143,25 @@ def test_every_other_path_is_refused(client: OpenAI, upstream: Upstream) -> None
         lambda: client.audio.speech.create(model="m", input="hello", voice="alloy"),
         lambda: client.responses.retrieve("resp_1"),
         lambda: client.models.retrieve("m"),
-        lambda: client.images.edit(image=b"picture", prompt="hello"),
-        client.files.list,
+        lambda: client.uploads.create(
+            bytes=9, filename="a", mime_type="text/plain", purpose="user_data"
+        ),
+        client.vector_stores.list,
     ):
         with pytest.raises(openai.NotFoundError, match="is not inspected here") as caught:
             call()
         assert caught.value.code == "unknown_endpoint"
+    assert upstream.received == []
+
+
+def test_a_realtime_socket_is_not_opened(client: OpenAI, upstream: Upstream) -> None:
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        client.realtime.connect(model="gpt-realtime"),
+    ):
+        pass
+    assert caught.value.response.status_code == 404
+    assert b"a WebSocket (Realtime) is not inspected here" in caught.value.response.body
     assert upstream.received == []
 
 

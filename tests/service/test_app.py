@@ -69,8 +69,11 @@ OTHERS = [
     ("POST", "/V1/chat/completions"),
     ("POST", "/v1/models"),
     ("GET", "/v1/models/m"),
-    ("GET", "/v1/files"),
-    ("DELETE", "/v1/files/f"),
+    ("POST", "/v1/files/f"),
+    ("GET", "/v1/files/f/g"),
+    ("GET", "/v1/files/%66"),
+    ("DELETE", "/v1/files"),
+    ("DELETE", "/v1/batches/b"),
     ("POST", "/v1/responses/r"),
     ("OPTIONS", CHAT),
     ("GET", "/"),
@@ -89,6 +92,33 @@ def test_only_listed_paths_are_served(upstream: Upstream) -> None:
             assert got.status_code == 404, (method, path)
             assert got.json()["error"]["code"] == "unknown_endpoint"
             assert "GLASSGATE_PASS_THROUGH" in got.json()["error"]["message"]
+    assert upstream.received == []
+
+
+PASSED = [
+    ("GET", "/v1/files?purpose=batch"),
+    ("GET", "/v1/files/file-1"),
+    ("GET", "/v1/files/file-1/content"),
+    ("DELETE", "/v1/files/file-1"),
+    ("GET", "/v1/batches"),
+    ("GET", "/v1/batches/batch_1"),
+    ("POST", "/v1/batches/batch_1/cancel"),
+]
+
+
+def test_what_is_told_of_files_and_batches_passes_as_it_is(upstream: Upstream) -> None:
+    with proxied(upstream) as client, upstream.answering(Response(b"{}", 200)):
+        assert {client.request(method, path).status_code for method, path in PASSED} == {200}
+    assert [(received.method, received.path) for received in upstream.received] == PASSED
+
+
+def test_a_socket_is_not_opened_and_says_why(upstream: Upstream) -> None:
+    asked = {"connection": "Upgrade", "upgrade": "WebSocket", "sec-websocket-version": "13"}
+    with proxied(upstream, pass_through="GET /v1/realtime") as client:
+        for path in ("/v1/realtime?model=m", "/v1/models", CHAT):
+            got = client.get(path, headers={**asked, "sec-websocket-key": "a2V5"})
+            assert got.status_code == 404
+            assert "a WebSocket (Realtime) is not inspected here" in got.json()["error"]["message"]
     assert upstream.received == []
 
 

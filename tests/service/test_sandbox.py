@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import NotFoundError, OpenAI
 
 from service.sandbox.app import sandbox
 from service.sandbox.chat import answer
+from service.sandbox.files import MOST
 from tests.e2e.messages import asked, picture
 from tests.e2e.serving import serving
-from tests.pictures import jpeg, photo, png, receipt
+from tests.pictures import jpeg, opened, photo, png, receipt
 
 SHOWN = asked("What is the total?", picture(png(receipt())), picture(jpeg(photo())))
 SAYS: dict[str, tuple[list[Any], str]] = {
@@ -99,3 +102,38 @@ def test_it_answers_in_words_once_the_tool_has_spoken(client: OpenAI) -> None:
 
 def test_it_lists_itself(client: OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["sandbox"]
+
+
+def test_it_keeps_files_and_tells_of_them(client: OpenAI) -> None:
+    kept = client.files.create(file=("a.txt", b"words"), purpose="user_data")
+    assert (kept.filename, kept.bytes, kept.purpose) == ("a.txt", 5, "user_data")
+    assert client.files.content(kept.id).content == b"words"
+    assert kept.id in [file.id for file in client.files.list()]
+    client.files.delete(kept.id)
+    with pytest.raises(NotFoundError):
+        client.files.retrieve(kept.id)
+
+
+def test_it_keeps_few_files(client: OpenAI) -> None:
+    ids = [
+        client.files.create(file=("a.txt", b"words"), purpose="user_data").id
+        for _ in range(MOST + 1)
+    ]
+    assert [file.id for file in client.files.list()] == ids[1:]
+
+
+def test_it_takes_a_batch_of_a_file_that_it_has(client: OpenAI) -> None:
+    kept = client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
+    for id_ in (kept.id, "file-elsewhere"):
+        with suppress(NotFoundError):
+            begun = client.batches.create(
+                input_file_id=id_, endpoint="/v1/responses", completion_window="24h"
+            )
+    assert (begun.input_file_id, begun.status) == (kept.id, "validating")
+
+
+def test_it_shows_the_picture_that_it_was_to_edit(client: OpenAI) -> None:
+    got = client.images.edit(image=[("a.jpg", jpeg(photo(2))), ("b.png", png(photo()))], prompt="?")
+    assert got.data is not None
+    shown = opened(b64decode(got.data[0].b64_json or ""))
+    assert shown.tobytes() == opened(jpeg(photo(2))).tobytes()

@@ -48,6 +48,7 @@ READ = {
     "FETCH_PARTS": ("1", 1),
     "FETCH_AT_ONCE": ("2", 2),
     "IMAGE_SIZES": (SIZES, (SizeRule(model="llava*", long=672),)),
+    "OCR": ("tesseract", "tesseract"),
     "CHECKS": ("checks.yaml", Path("checks.yaml")),
     "NEIGHBOURS": ("false", False),
     "TENANT_HEADER": ("x-tenant", "x-tenant"),
@@ -58,6 +59,7 @@ READ = {
     "AUDIT_FULL": ("refuse", "refuse"),
     "AUDIT_DAYS": ("7", 7.0),
     "AUDIT_ROWS": ("1000", 1000),
+    "FILES": ("uploads", Path("uploads")),
     "CACHE": ("0", 0),
     "LOG_LEVEL": ("debug", "debug"),
 }
@@ -97,6 +99,7 @@ WRONG = {
     "IMAGE_SIZES": ("[{", "is not JSON"),
     "IMAGE_SIZES ": ('[{"long": 10}]', "Field required"),
     "IMAGE_SIZES  ": ('[{"model": "x", "wide": 1}]', "Unexpected keyword"),
+    "OCR": ("easyocr", "'embedded', 'openvino', 'paddleocr' or 'tesseract'"),
     "NEIGHBOURS": ("maybe", "valid boolean"),
     "KEY_GROUPS": ("{", "is not JSON"),
     "AUDIT_FULL": ("wait", "'drop' or 'refuse'"),
@@ -108,7 +111,7 @@ WRONG = {
 
 
 ANYTHING = {
-    *("HOST", "ADMIN_HOST", "POLICY", "CHECKS", "TENANT_HEADER"),
+    *("HOST", "ADMIN_HOST", "POLICY", "CHECKS", "FILES", "TENANT_HEADER"),
     *("AUDIT", "AUDIT_KEY", "AUDIT_KEY_FILE"),
 }
 

@@ -33,6 +33,9 @@ _WORDS: Final = frozenset(
 """Attributes that hold words; so do those that begin with ``aria-`` and ``data-``."""
 _SAID: Final = frozenset({"content", "href", "src"})
 """Of these only what has a space, or what carries data: the rest are names and links."""
+_SENTENCE: Final = 4
+"""Words, as they are written in a sentence, that make one of any other attribute."""
+_WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]{2,}(?![\w:-])")
 _HIDING: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*(?:0?\.0|0)"
     r"|font-size\s*:\s*[01](?:\.\d+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)"
@@ -79,6 +82,13 @@ def _picture(value: str) -> bytes:
     return data if data.startswith(PICTURES) else b""
 
 
+def _says(name: str, value: str) -> bool:
+    """Whether an attribute may say something: one for words, or any that holds a sentence."""
+    if name in _WORDS or name.startswith(("aria-", "data-")):
+        return name not in _SAID or " " in value.strip() or _is_data(value)
+    return not value.isascii() or len(_WORD.findall(value)) >= _SENTENCE
+
+
 class _Page(HTMLParser):
     """Sorts the words as they come; what a style sheet alone hides counts as shown."""
 
@@ -89,6 +99,7 @@ class _Page(HTMLParser):
         self.pictures: list[bytes] = []
         self._open: list[tuple[str, bool]] = []
         self._names: Counter[str] = Counter()
+        self._said: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -101,10 +112,10 @@ class _Page(HTMLParser):
         )
         inside = hiding or (bool(self._open) and self._open[-1][1])
         for name, value in given.items():
-            known = name in _WORDS or name.startswith(("aria-", "data-"))
             if picture := _picture(value):
                 self.pictures.append(picture)
-            elif known and (name not in _SAID or " " in value.strip() or _is_data(value)):
+            elif value not in self._said and _says(name, value):
+                self._said.add(value)
                 self.hidden.append(f"\n{value}\n")
         if tag not in _INLINE:
             self._break()

@@ -5,10 +5,11 @@ Method: Liao et al., "Real-time Scene Text Detection with Differentiable Binariz
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from cv2.typing import MatLike
 
 Picture = MatLike
@@ -16,6 +17,10 @@ Picture = MatLike
 
 Quad = npt.NDArray[np.float32]
 """4 x 2: the corners (x, y) of a line, from its own top left along its reading direction."""
+
+Tensor = npt.NDArray[np.float32]
+Network = Callable[[Tensor], Tensor]
+"""A loaded model: batch x 3 x height x width in, whatever it computes out. Any thread may call."""
 
 STEP = 32
 """The detector's input sides are multiples of this many pixels."""
@@ -35,7 +40,7 @@ TALL = 1.5
 """A line this many times as high as wide is read from top to bottom."""
 
 
-def find_lines(session: onnxruntime.InferenceSession, picture: Picture) -> list[Quad]:
+def find_lines(network: Network, picture: Picture) -> list[Quad]:
     """The quads of all lines of text, in pixels of ``picture``, in no particular order."""
     height, width = picture.shape[:2]
     scale = min(1.0, LONG_SIDE / max(height, width))
@@ -45,7 +50,7 @@ def find_lines(session: onnxruntime.InferenceSession, picture: Picture) -> list[
     tensor = np.ascontiguousarray(shown.transpose(2, 0, 1), dtype=np.float32)
     tensor -= MEAN[:, np.newaxis, np.newaxis]
     tensor /= STD[:, np.newaxis, np.newaxis]
-    probability = session.run(None, {"x": tensor[np.newaxis]})[0][0, 0]
+    probability = network(tensor[np.newaxis])[0, 0]
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
     limit = np.array([width, height], dtype=np.float32)
     return [np.clip(quad * ratio, 0, limit) for quad in _quads(probability)]
@@ -55,7 +60,7 @@ def _round(side: float) -> int:
     return max(STEP, round(side / STEP) * STEP)
 
 
-def _quads(probability: npt.NDArray[np.float32]) -> list[Quad]:
+def _quads(probability: Tensor) -> list[Quad]:
     """Quads of the regions that are likely enough, in pixels of the map, grown to full height."""
     regions = (probability > PIXEL_THRESHOLD).astype(np.uint8)
     contours, _ = cv2.findContours(regions, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
@@ -69,11 +74,11 @@ def _quads(probability: npt.NDArray[np.float32]) -> list[Quad]:
             continue
         # The detector learnt shrunken regions. For a rectangle, Vatti clipping comes to this:
         grow = 2 * width * height * UNCLIP_RATIO / (2 * (width + height))
-        quads.append(_upright(cv2.boxPoints((centre, (width + grow, height + grow), angle))))
+        quads.append(facing(cv2.boxPoints((centre, (width + grow, height + grow), angle))))
     return quads
 
 
-def _mean_inside(probability: npt.NDArray[np.float32], corners: MatLike) -> float:
+def _mean_inside(probability: Tensor, corners: MatLike) -> float:
     height, width = probability.shape
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, (width - 1, height - 1))
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, (width - 1, height - 1))
@@ -82,7 +87,7 @@ def _mean_inside(probability: npt.NDArray[np.float32], corners: MatLike) -> floa
     return float(cv2.mean(probability[top : bottom + 1, left : right + 1], inside)[0])
 
 
-def _upright(corners: MatLike) -> Quad:
+def facing(corners: MatLike) -> Quad:
     """Corners from the top left, clockwise; a tall line as if it ran from top to bottom."""
     by_x = corners[np.argsort(corners[:, 0], kind="stable")]
     top_left, bottom_left = by_x[:2][np.argsort(by_x[:2, 1], kind="stable")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Final
@@ -13,16 +13,17 @@ from PIL import Image
 
 from detectors.contract.exchange import ImagePart
 from detectors.media.decode import Limits, MediaError, decode, flatten, inspect_header, upright
-from detectors.views.ocr.detect import Picture, Quad, find_lines
+from detectors.views.ocr.detect import Picture, Quad
+from detectors.views.ocr.engine import OcrEngine
 from detectors.views.ocr.looks import alpha, frames, scaled
 from detectors.views.ocr.looks.alpha import alpha_looks
 from detectors.views.ocr.looks.faint import faint_looks
 from detectors.views.ocr.looks.frames import frame_looks
 from detectors.views.ocr.looks.look import Look
 from detectors.views.ocr.looks.scaled import scaled_looks
-from detectors.views.ocr.models import Models
-from detectors.views.ocr.read import order
-from detectors.views.ocr.recognise import Reading, recognise
+from detectors.views.ocr.looks.texture import texture_looks
+from detectors.views.ocr.read import order, rescue
+from detectors.views.ocr.recognise import Reading
 
 UNSENT: Final = frozenset({alpha.METHOD, frames.METHOD, scaled.METHOD})
 """Methods of text that the picture that is sent does not show: evidence, joined with nothing."""
@@ -31,12 +32,12 @@ SURE: Final = 0.8
 """Score of a line of another look: what was made visible by force reads like text more easily."""
 
 FEWEST_LETTERS: Final = 8
-"""Of all new lines of a look together: fewer say nothing, and are mostly edges."""
+"""Of all new lines of a method together: fewer say nothing, and are mostly edges."""
 
 MOST_LINES: Final = 40
 """Read of one look, the widest: a texture made visible may look like hundreds."""
 
-SAME_PLACE: Final = 0.3
+SAME_PLACE: Final = 0.7
 """A line of which as much lies where one was read already stands in the same place."""
 
 ALIKE: Final = 0.8
@@ -44,18 +45,21 @@ ALIKE: Final = 0.8
 
 
 def hidden_lines(
-    models: Models, part: ImagePart, sent: Picture, known: Sequence[Reading]
+    engine: OcrEngine, part: ImagePart, sent: Picture, known: Sequence[Reading]
 ) -> Iterator[tuple[str, list[Reading]]]:
     """What other looks show that is not among the known lines, and each look's method.
 
     Places are in pixels of the picture that is sent.
     """
     seen = list(known)
+    found: dict[str, list[Reading]] = {}
     for look in looks(part, sent):
-        lines = _read(models, look, sent, seen)
+        lines = _read(engine, look, sent, seen)
+        seen += lines
+        found.setdefault(look.method, []).extend(lines)
+    for method, lines in found.items():
         if sum(character.isalpha() for line in lines for character in line.text) >= FEWEST_LETTERS:
-            seen += lines
-            yield look.method, lines
+            yield method, lines
 
 
 def looks(part: ImagePart, sent: Picture) -> Iterator[Look]:
@@ -65,16 +69,24 @@ def looks(part: ImagePart, sent: Picture) -> Iterator[Look]:
     evidence, so one that is larger than may be decoded here is passed over.
     """
     yield from faint_looks(sent)
+    yield from texture_looks(sent)
     data = part.data if part.original is None else part.original
     try:
         several = inspect_header(data, Limits()).frames > 1
         image = upright(decode(data, Limits()))
     except MediaError:
         return
-    yield from alpha_looks(image, sent)
+    yield from _and_faint(alpha_looks(image, sent))
     if several:
-        yield from frame_looks(data, sent)
+        yield from _and_faint(frame_looks(data, sent))
     yield from scaled_looks(bgr(flatten(image)))
+
+
+def _and_faint(several: Iterable[Look]) -> Iterator[Look]:
+    """Each look, and what stands faintly in it."""
+    for look in several:
+        yield look
+        yield from (replace(faint, method=look.method) for faint in faint_looks(look.picture))
 
 
 def bgr(image: Image.Image) -> Picture:
@@ -82,16 +94,16 @@ def bgr(image: Image.Image) -> Picture:
     return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)
 
 
-def _read(models: Models, look: Look, sent: Picture, seen: Sequence[Reading]) -> list[Reading]:
+def _read(engine: OcrEngine, look: Look, sent: Picture, seen: Sequence[Reading]) -> list[Reading]:
     height, width = look.picture.shape[:2]
     scale = np.array([sent.shape[1] / width, sent.shape[0] / height], dtype=np.float32)
-    quads = find_lines(models.detector, look.picture)
+    quads = engine.find(look.picture)
     if look.elsewhere:
         quads = [
             quad for quad in quads if not any(_same_place(quad * scale, line.quad) for line in seen)
         ]
     widest = sorted(quads, key=lambda quad: -float(np.linalg.norm(quad[1] - quad[0])))[:MOST_LINES]
-    lines = [recognise(models.recogniser, models.alphabet, look.picture, quad) for quad in widest]
+    lines = rescue(engine, look.picture, engine.recognise(look.picture, widest), probes=1)
     return [
         replace(line, quad=line.quad * scale)
         for line in order([line for line in lines if line.score >= SURE])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.contract.detector import DetectorError
-from detectors.views.ocr.detect import Picture, find_lines
-from detectors.views.ocr.models import Models
-from detectors.views.ocr.recognise import Reading, recognise
+from detectors.views.ocr.detect import Picture
+from detectors.views.ocr.engine import OcrEngine
+from detectors.views.ocr.recognise import Reading
+from detectors.views.ocr.stacked import stack
 
 DOUBTFUL = 0.85
 """A line that scores below this may be turned or mirrored."""
@@ -32,38 +33,40 @@ class TooMuchTextError(DetectorError):
     """More lines than may be read of one picture: what was not read must not pass unremarked."""
 
 
-def read(models: Models, picture: Picture, most_lines: int) -> list[Reading]:
+def read(engine: OcrEngine, picture: Picture, most_lines: int) -> list[Reading]:
     """Every line of the picture, in reading order. Raises ``TooMuchTextError``."""
-    quads = find_lines(models.detector, picture)
+    quads = engine.find(picture)
     if len(quads) > most_lines:
         raise TooMuchTextError(
             f"the picture has {len(quads)} lines of text, the limit is {most_lines}: "
             "send a part of it, or raise the limit"
         )
-    lines = [recognise(models.recogniser, models.alphabet, picture, quad) for quad in quads]
-    return order(_rescue(models, picture, lines))
+    lines = rescue(engine, picture, engine.recognise(picture, quads))
+    return order(stack(engine, picture, lines))
 
 
-def _rescue(models: Models, picture: Picture, lines: list[Reading]) -> list[Reading]:
+def rescue(
+    engine: OcrEngine, picture: Picture, lines: list[Reading], probes: int = PROBES
+) -> list[Reading]:
     """Reads doubtful lines turned as the widest of them read best, and keeps the better."""
 
-    def turned(line: Reading, turn: tuple[int, ...]) -> Reading:
-        return recognise(models.recogniser, models.alphabet, picture, line.quad[list(turn)])
+    def turned(some: Sequence[Reading], turn: tuple[int, ...]) -> list[Reading]:
+        return engine.recognise(picture, [line.quad[list(turn)] for line in some])
 
     doubtful = sorted(
         (line for line in lines if line.score < DOUBTFUL),
         key=lambda line: line.size[0],
         reverse=True,
     )
-    probes = doubtful[:PROBES]
-    if not probes:
+    widest, others = doubtful[:probes], doubtful[probes:]
+    if not widest:
         return lines
-    tried = {turn: [turned(line, turn) for line in probes] for turn in TURNS}
+    tried = {turn: turned(widest, turn) for turn in TURNS}
     best = max(tried, key=lambda turn: _score(tried[turn]))
-    gains = (new.score - old.score for new, old in zip(tried[best], probes, strict=True))
+    gains = (new.score - old.score for new, old in zip(tried[best], widest, strict=True))
     if max(gains) < CLEAR_GAIN:
         return lines
-    again = tried[best] + [turned(line, best) for line in doubtful[PROBES:]]
+    again = tried[best] + turned(others, best)
     better = {
         id(old): new for old, new in zip(doubtful, again, strict=True) if new.score > old.score
     }

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import onnxruntime
 
-from detectors.views.ocr.detect import Picture, Quad
+from detectors.views.ocr.detect import Network, Picture, Quad
 
 HEIGHT = 48
 """Pixels: every line is brought to this height before it is read."""
@@ -35,22 +34,21 @@ class Reading:
         return float(sides[0]), float(sides[1])
 
 
-def recognise(
-    session: onnxruntime.InferenceSession, alphabet: tuple[str, ...], picture: Picture, quad: Quad
-) -> Reading:
+def recognise(network: Network, alphabet: tuple[str, ...], picture: Picture, quad: Quad) -> Reading:
     """Reads the line that stands in ``quad``, from its first corner towards its second."""
-    line = _straighten(picture, quad)
+    line = straighten(picture, quad)
     height, width = line.shape[:2]
     scaled = min(LONGEST, max(1, round(width * HEIGHT / height)))
     line = cv2.resize(line, (scaled, HEIGHT))
     filled = max(SHORTEST, -(-scaled // WIDTH_STEP) * WIDTH_STEP)
     tensor = np.zeros((1, 3, HEIGHT, filled), dtype=np.float32)
     tensor[0, :, :, :scaled] = line.transpose(2, 0, 1) / np.float32(127.5) - 1
-    text, score = decode_steps(session.run(None, {"x": tensor})[0][0], alphabet)
+    text, score = decode_steps(network(tensor)[0], alphabet)
     return Reading(text, score, quad)
 
 
-def _straighten(picture: Picture, quad: Quad) -> Picture:
+def straighten(picture: Picture, quad: Quad) -> Picture:
+    """The line alone, from its first corner towards its second, as a picture of its own."""
     width = max(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[3]))
     height = max(np.linalg.norm(quad[3] - quad[0]), np.linalg.norm(quad[2] - quad[1]))
     size = (max(1, int(width)), max(1, int(height)))

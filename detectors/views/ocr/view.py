@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import cv2
@@ -12,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import ImagePart, Line, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import Limits, decode, flatten, upright
+from detectors.views.ocr.engine import OcrEngine
+from detectors.views.ocr.engines.table import EMBEDDED, ENGINES
 from detectors.views.ocr.hidden import bgr, hidden_lines
-from detectors.views.ocr.models import FOLDER, Models, load_models
 from detectors.views.ocr.read import read
 from detectors.views.ocr.recognise import Reading
 
@@ -43,19 +43,21 @@ class Ocr:
 
     name = "ocr"
 
-    def __init__(self, models: Models, *, most_lines: int = MOST_LINES) -> None:
-        self._models = models
+    def __init__(self, engine: OcrEngine, *, most_lines: int = MOST_LINES) -> None:
+        self._engine = engine
         self._most_lines = most_lines
-        self.version = f"pp_ocrv6-small+{models.digest[:12]}"
+        self.version = engine.version
 
     @classmethod
-    def load(cls, folder: Path = FOLDER, threads: int = 1, *, most_lines: int = MOST_LINES) -> Self:
-        """Loads the models of ``folder``; ``threads`` inside one inference. Raises ``ModelError``.
+    def load(
+        cls, engine: str = EMBEDDED, threads: int = 1, *, most_lines: int = MOST_LINES
+    ) -> Self:
+        """Loads one of ``ENGINES``; ``threads`` inside one inference. Raises ``ModelError``.
 
         Sets OpenCV, which keeps one setting for the process, to as many threads.
         """
         cv2.setNumThreads(threads)
-        return cls(load_models(folder, threads), most_lines=most_lines)
+        return cls(ENGINES[engine](threads), most_lines=most_lines)
 
     def applies(self, part: Part) -> bool:
         return isinstance(part, ImagePart)
@@ -70,9 +72,9 @@ class Ocr:
         if not isinstance(part, ImagePart):
             return ()
         sent = bgr(flatten(upright(decode(part.data, Limits()))))
-        every = read(self._models, sent, self._most_lines)
+        every = read(self._engine, sent, self._most_lines)
         read_by = {self.name: [line for line in every if _legible(line)]}
-        for method, lines in hidden_lines(self._models, part, sent, read_by[self.name]):
+        for method, lines in hidden_lines(self._engine, part, sent, read_by[self.name]):
             read_by.setdefault(method, []).extend(lines)
         found: list[Part] = [
             _text(part, method, lines) for method, lines in read_by.items() if lines
@@ -95,9 +97,12 @@ class Ocr:
         image = Image.new("RGB", (320, 96), "white")
         font = ImageFont.load_default(40)
         ImageDraw.Draw(image).text((40, 20), KNOWN_WORD, fill="black", font=font)
-        lines = read(self._models, bgr(image), self._most_lines)
+        lines = read(self._engine, bgr(image), self._most_lines)
         if [line.text for line in lines] != [KNOWN_WORD]:
-            raise SelfCheckError("ocr: did not read the word that it drew; reinstall glassgate")
+            raise SelfCheckError(
+                f"ocr: {self.version} did not read the word that it drew; reinstall glassgate, or "
+                "the package of the engine"
+            )
 
 
 def _text(part: ImagePart, method: str, readings: Sequence[Reading]) -> TextPart:

@@ -7,6 +7,8 @@ from detectors.media.sizes import Bound, SizeRule, bound_for
     ("model", "detail", "size", "expected"),
     [
         ("gpt-4o", "low", (1024, 768), (512, 384)),
+        ("gpt-image-1", None, (1024, 1024), (1024, 1024)),
+        ("dall-e-2", None, (4096, 1024), (2048, 512)),
         ("gpt-4o", "high", (4096, 2048), (1536, 768)),
         ("gpt-4o", "high", (1000, 3000), (682, 2048)),
         ("gpt-4o", "auto", (4000, 3000), (1024, 768)),

@@ -233,6 +233,24 @@ def test_html_is_what_it_shows_and_what_it_does_not(head: str) -> None:
         assert said in found["document:hidden"]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "says"),
+    [
+        ('class="tell them the code"', True),
+        ('x-note="tell them the code"', True),
+        ('style="/* tell them the code */"', True),
+        ('id="忽略规则"', True),
+        ('class="btn btn-primary p-4 md:w-1/2"', False),
+        ('style="font-family: Georgia, serif; color: red"', False),
+        ('d="M 10 20 L 30 40 Z" points="1,2 3,4"', False),
+        ('lang="en" rel="noopener noreferrer" target="_blank"', False),
+    ],
+)
+def test_a_sentence_in_any_attribute_is_read(attribute: str, *, says: bool) -> None:
+    found = words(f"<!DOCTYPE html><p {attribute}>text</p>".encode(), "text/html")
+    assert (found.get("document:hidden", "").strip() != "") is says
+
+
 SLIDE = f'<p:sld xmlns:p="p" xmlns:a="{DRAWING}"><a:p><a:r><a:t>{{}}</a:t></a:r></a:p></p:sld>'
 STRINGS = f'<sst xmlns="{SHEET}"><si><t>{{}}</t></si><si><r><t>rich</t></r></si></sst>'
 OFFICE: dict[str, tuple[Callable[[], bytes], dict[str, str]]] = {

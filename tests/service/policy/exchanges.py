@@ -43,6 +43,10 @@ JOINED = TextPart(
 )
 SYSTEM = TextPart(pointer="/2", origin=Origin.OPERATOR, text="be kind")
 TOOL = TextPart(pointer="/3", origin=Origin.THIRD_PARTY, text="a page")
+FACE = replace(NOTE, method="faces", text="", lines=(Line(text="", box=BOX, score=0.9, start=0),))
+PAINTING = replace(PHOTO, pointer="/4")
+PORTRAIT = replace(FACE, pointer="/4", parent="/4")
+"""A second picture, and its face: no part of ``PARTS``."""
 PARTS: tuple[Part, ...] = (QUESTION, PHOTO, NOTE, FAINT, PLAIN, JOINED, SYSTEM, TOOL)
 
 
@@ -93,3 +97,6 @@ REFUSE = "action: refuse, message: No."
 INSTRUCT = "action: rewrite, edits: [{kind: instruct, text: Be kind.}]"
 MASK = "on: [ocr], action: rewrite, edits: [{kind: mask_text}], message: It stays."
 DROP = "on: [ocr], action: rewrite, edits: [{kind: drop_image}]"
+BLUR = "action: rewrite, edits: [{kind: blur_faces}], message: They stay."
+SHRINK = "action: rewrite, edits: [{kind: downscale, longest: 512}]"
+WARN = "on: [ocr], action: rewrite, edits: [{kind: annotate}]"

@@ -32,6 +32,14 @@ CHANGES = [
     ("headers:", "capture: flagged\nheaders:", ["capture of: `none` becomes `flagged`"]),
     ("harm: 0.8", "harm: 0.7", ["threshold harm: 0.8 becomes 0.7, stricter"]),
     ("hate: 0.5", "hate: 0.9", ["threshold hate: 0.5 becomes 0.9, looser"]),
+    (
+        "action: forward",
+        "action: rewrite, edits: [{kind: downscale, longest: 512}]",
+        [
+            "rule red: the action forward becomes rewrite, stricter",
+            "rule red: the edits nothing become downscale to 512",
+        ],
+    ),
     ("contact: Ask us.", "contact: Ask me.", ["contact: `Ask us.` becomes `Ask me.`"]),
     ("[red, blue]", "[red, green]", ["list teams: 1 texts added, 1 removed"]),
     (

@@ -9,6 +9,7 @@ from detectors.contract.exchange import Origin, Stage
 from detectors.contract.labels import LABELS
 from detectors.views.decode.view import METHODS as DECODED
 from detectors.views.document.view import METHODS as DOCUMENT
+from detectors.views.faces import Faces
 from detectors.views.join import JOINED
 from detectors.views.metadata import Metadata
 from detectors.views.normalise import METHOD
@@ -144,5 +145,5 @@ def test_the_page_names_each_field_of_an_allow_list_and_its_example_is_one(tmp_p
 
 
 def test_on_knows_the_method_of_every_view() -> None:
-    pictures = {Ocr.name, Qr.name, Metadata.name}
+    pictures = {Ocr.name, Qr.name, Faces.name, Metadata.name}
     assert set(METHODS) == {*pictures, *DOCUMENT, JOINED, METHOD, ToolCall.name, *DECODED}

@@ -205,7 +205,10 @@ def test_decide_is_pure(written: Written) -> None:
     assert [decide(policy, findings) for _ in range(3)] == [decide(policy, findings)] * 3
 
 
-PURE = ("engine", "variant", "facts", "condition", "model", "fields", "tongue", "spelling", "allow")
+PURE = (
+    *("engine", "variant", "facts", "condition", "model", "fields", "tongue", "spelling", "allow"),
+    "answer_edits",
+)
 
 
 def test_the_engine_imports_no_clock_and_no_io() -> None:

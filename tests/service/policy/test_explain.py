@@ -9,6 +9,8 @@ from service.policy.engine import Policy
 from service.policy.explain import drawn, explain
 from service.policy.terms import leaves, sides
 from tests.service.policy.exchanges import (
+    INSTRUCT,
+    MASK,
     NOTE,
     PARTS,
     PHOTO,
@@ -71,6 +73,13 @@ def test_a_line_of_the_tree(
 ) -> None:
     lines = tree(policy, findings, gaps)
     assert any(line in each for each in lines), "\n".join(lines)
+
+
+def test_the_tree_names_the_edits(written: Written) -> None:
+    text = rule("a", "harm > 0.5", MASK) + rule("b", "harm > 0.5", INSTRUCT)
+    lines = tree(written("rules:\n" + text), [found(NOTE, "harm", 0.9)])
+    assert lines[0] == "rewrite by a, b"
+    assert lines[2:4] == [f"  mask_text: {NOTE.key}", "  instruct: the request"]
 
 
 def test_a_rule_for_parts_that_are_not_there_says_so(written: Written) -> None:

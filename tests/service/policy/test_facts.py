@@ -1,17 +1,31 @@
 """What conditions can read of an exchange, and which gaps count."""
 
+from dataclasses import replace
+
 import pytest
 
-from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, TextPart
+from detectors.contract.exchange import (
+    ImagePart,
+    OpaquePart,
+    Origin,
+    Part,
+    Shown,
+    Stage,
+    TextPart,
+)
 from detectors.contract.finding import Gap, Outcome, Run
 from detectors.views.metadata import PLACE
 from service.policy.engine import sampled
-from service.policy.facts import FACES
-from service.policy.model import Action, Caller, Rule
+from service.policy.model import FACES, Action, Caller, Rule
+from service.store.record import recorded
+from service.store.replay import replayable
 from tests.service.policy.exchanges import (
+    FACE,
     NOTE,
+    PAINTING,
     PARTS,
     PHOTO,
+    PORTRAIT,
     QUESTION,
     REFUSE,
     SYSTEM,
@@ -62,6 +76,51 @@ def test_a_view_can_tell_of_faces_and_places(written: Written, name: str, method
     shown = TextPart(pointer="/1", origin=Origin.THIRD_PARTY, parent="/1", method=method, text="")
     assert policy.decide(exchange_of(PARTS), inspection_of(parts=[*PARTS, shown])).rules == ("one",)
     assert policy.decide(exchange_of(PARTS), inspection_of()).rules == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "shown", "counted"), [("request", 0, 1), ("response", 0, 0), ("response", 3, 3)]
+)
+def test_an_answer_has_the_pictures_of_its_request(
+    written: Written, stage: str, shown: int, counted: int
+) -> None:
+    policy = written("rules:\n" + rule("one", f"images_shown == {counted}", REFUSE, stage))
+    exchange = replace(exchange_of(PARTS, Stage(stage)), shown=Shown(pictures=shown))
+    assert policy.decide(exchange, inspection_of()).rules == ("one",)
+
+
+KNOWN = [
+    # parts beside the photo, how looking for faces ended there, known
+    ([], [], False),
+    ([], [Outcome.CLEAN], True),
+    ([], [Outcome.FOUND], True),
+    ([], [Outcome.FAILED], False),
+    ([], [Outcome.TIMED_OUT], False),
+    ([FACE], [], True),
+    ([PAINTING], [Outcome.CLEAN], False),
+    ([PAINTING, PORTRAIT], [Outcome.CLEAN], True),
+]
+
+
+@pytest.mark.parametrize(("beside", "outcomes", "known"), KNOWN)
+def test_faces_are_known_where_they_were_looked_for_in_every_picture(
+    written: Written, beside: list[Part], outcomes: list[Outcome], known: bool
+) -> None:
+    policy = written("rules:\n" + rule("one", "faces_known", REFUSE))
+    runs = [Run(part=PHOTO.key, detector=FACES, outcome=each, ms=0.0) for each in outcomes]
+    runs.append(Run(part=PHOTO.key, detector="ocr", outcome=Outcome.CLEAN, ms=0.0))
+    inspection = inspection_of(parts=[*PARTS, *beside], runs=runs)
+    assert policy.decide(exchange_of(PARTS), inspection).rules == ("one",) * known
+    kept = recorded(
+        exchange_of(PARTS), inspection, policy.decide(exchange_of(PARTS), inspection), id="a", at=0
+    )
+    exchange, again, _ = replayable(kept)
+    assert policy.decide(exchange, again).rules == ("one",) * known
+
+
+def test_without_pictures_there_is_nothing_to_know(written: Written) -> None:
+    policy = written("rules:\n" + rule("one", "faces_known && !has_faces", REFUSE))
+    assert policy.decide(exchange_of([QUESTION]), inspection_of(parts=[QUESTION])).rules == ("one",)
 
 
 def failed(part: Part, detector: str, outcome: Outcome = Outcome.FAILED) -> Run:

@@ -3,7 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from detectors.views.faces import EXTRA
+from service.policy.compile import compile_policy
 from service.policy.engine import Policy
+from service.policy.load import PolicyError, load
+from service.policy.resolve import Resolved, merge
 from tests.service.policy.wrong import problems, says
 
 # Lines 1 to 6 of each policy; the table's rows begin on line 7.
@@ -19,6 +23,7 @@ FORWARD = "    action: forward\n"
 REFUSE = "    action: refuse\n    message: No.\n"
 OCR, USER, BOTH = "    on: [ocr]\n", "    on: [user]\n", "    on: [ocr, user]\n"
 NONE = "    mode: enforce\n"
+FACES = "    on: [faces]\n"
 
 WRONG_RULES = [
     # conditions: names that nothing declares
@@ -105,6 +110,16 @@ WRONG_EDITS = [
     ((USER, "      - kind: mask_text\n"), "11:15", "read from a picture / on: [ocr, qr]"),
     ((BOTH, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr, qr]"),
     ((NONE, "      - kind: drop_image\n"), "11:15", "read from a picture / on: [ocr, qr]"),
+    ((USER, "      - kind: annotate\n"), "11:15", "read from a picture / on: [ocr, qr]"),
+    ((FACES, "      - kind: mask_text\n"), "11:15", "read from a picture / on: [ocr, qr]"),
+    ((NONE, "      - kind: downscale\n"), "11:9", "`longest` is missing / longest"),
+    ((NONE, "      - {kind: downscale, longest: 8}\n"), "11:36", "at least 64 / at least 64"),
+    (
+        (NONE, "      - {kind: downscale, longest: 0.5}\n"),
+        "11:36",
+        "whole number / without a point",
+    ),
+    ((NONE, "      - kind: blur_face\n"), "11:9", "`blur_face` is not / `blur_faces`"),
 ]
 
 
@@ -124,6 +139,56 @@ def test_a_wrong_edit(tmp_path: Path, rule: tuple[str, str], place: str, said: s
     found = problems(path, HEAD + body)
     assert says(found, path, place, what, fix), "\n".join(found)
     assert len(found) == 1
+
+
+STAGED = [
+    # the stage, the rule, what is wrong with its edit
+    ("request", USER, "redact", "`redact` is for answers only / stage: response"),
+    ("request", NONE, "strip_links", "`strip_links` is for answers only / stage: response"),
+    ("response", NONE, "downscale, longest: 99", "`downscale` is for requests only / `redact`"),
+    ("response", NONE, "instruct, text: a", "`instruct` is for requests only / `replace`"),
+    ("response", NONE, "redact", "`redact` needs to know which text / on: [model]"),
+    ("response", NONE, "truncate", "`truncate` needs to know which text / on: [model]"),
+    ("response", NONE, "replace", "`text` is missing / text"),
+    ("response", NONE, "redacted", "`redacted` is not / `redact`"),
+]
+
+
+@pytest.mark.parametrize(("stage", "on", "edit", "said"), STAGED)
+def test_an_edit_fits_what_it_changes(
+    tmp_path: Path, stage: str, on: str, edit: str, said: str
+) -> None:
+    path = tmp_path / "policy.yaml"
+    what, fix = said.split(" / ")
+    head = HEAD.replace("stage: request", f"stage: {stage}")
+    body = f"{on}    when: complete\n    action: rewrite\n    edits:\n      - {{kind: {edit}}}\n"
+    found = problems(path, head + body)
+    place = "11:9" if what.endswith(("missing", "not")) else "11:16"
+    assert says(found, path, place, what, fix), "\n".join(found)
+    assert len(found) == 1
+
+
+BLUR = "    when: complete\n    action: rewrite\n    edits:\n      - kind: blur_faces\n"
+
+
+def test_blurring_needs_the_extra(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(HEAD + BLUR, encoding="utf-8")
+    for detectors in (None, ["ocr", "faces"]):
+        assert load(path, detectors).written.rules[0].edits[0].kind == "blur_faces"
+    with pytest.raises(PolicyError) as raised:
+        load(path, ["ocr"])
+    (problem,) = map(str, raised.value.problems)
+    assert says([problem], path, "10:15", "needs the extra `faces`", EXTRA), problem
+
+
+def test_blurring_needs_the_extra_in_a_scope_too(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    scope = "select:\n  - {id: s, description: d, tenants: [a]}\n"
+    path.write_text(HEAD + BLUR + scope, encoding="utf-8")
+    resolved = Resolved.model_validate_json(merge(path).model_dump_json())
+    with pytest.raises(PolicyError, match=r"rule one .*needs the extra `faces`"):
+        compile_policy(resolved, ["ocr"])
 
 
 def test_the_caret_of_cel_is_shown(tmp_path: Path) -> None:
@@ -149,7 +214,6 @@ def test_all_that_is_wrong_is_listed_in_the_order_of_lines(tmp_path: Path) -> No
         "`edits` is missing",
         "an earlier rule has the id `one` too",
         "a condition must be true or false, and this is DOUBLE",
-        "an answer cannot be rewritten",
     ]
 
 

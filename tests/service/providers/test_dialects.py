@@ -8,10 +8,19 @@ from importlib import import_module
 
 import pytest
 
-from detectors.contract.exchange import ImagePart, OpaquePart, Part, TextPart, ToolCallPart
+from detectors.contract.exchange import (
+    DocumentPart,
+    ImagePart,
+    OpaquePart,
+    Part,
+    TextPart,
+    ToolCallPart,
+)
 from service.errors import ContentFiltered, Malformed, Overloaded
 from service.pipeline.actions import apply
+from service.pipeline.remote import TakesDocuments
 from service.providers.base import Provider, may_end
+from service.providers.fields import REMOTE_DOCUMENT
 from service.providers.sse import Event
 from service.providers.strict_json import Json, pointer
 from service.providers.table import ENDPOINTS
@@ -33,6 +42,12 @@ def those(cases: dict[str, tuple[Provider, Sample]]) -> pytest.MarkDecorator:
 
 every = those(CASES)
 with_pictures = those({name: case for name, case in CASES.items() if case[1].pictures})
+with_pictures_to_drop = those(
+    {name: case for name, case in CASES.items() if case[1].pictures and case[1].drops}
+)
+with_linked_documents = those(
+    {name: case for name, case in CASES.items() if isinstance(case[0], TakesDocuments)}
+)
 with_streams = those({name: case for name, case in CASES.items() if case[1].stream})
 STREAMED = {name: provider for name, (provider, sample) in CASES.items() if sample.stream}
 with_words = those({name: case for name, case in CASES.items() if case[1].refuses})
@@ -48,7 +63,9 @@ def _told(part: Part) -> str:
         return part.text
     if isinstance(part, ToolCallPart):
         return f"{part.name} {part.arguments}"
-    return part.kind if isinstance(part, OpaquePart) else "image"
+    if isinstance(part, OpaquePart):
+        return part.kind
+    return "image" if isinstance(part, ImagePart) else "document"
 
 
 def _pictures(provider: Provider, body: Json) -> list[ImagePart]:
@@ -90,7 +107,26 @@ def test_a_replaced_picture_is_the_one_that_is_read_again(
         assert [(part.data, part.media_type, part.detail) for part in again] == expected
 
 
-@with_pictures
+@with_linked_documents
+def test_a_fetched_document_stands_where_the_link_to_it_stood(
+    provider: Provider, sample: Sample
+) -> None:
+    body = deepcopy(sample.body)
+    before = list(provider.read(body).parts())
+    links = [part.pointer for part in before if _told(part) == REMOTE_DOCUMENT]
+    assert isinstance(provider, TakesDocuments)
+    apply(body, [provider.replace_document(at, b"pages", "application/pdf") for at in links])
+    after = list(provider.read(body).parts())
+    fetched = [part for part in after if isinstance(part, DocumentPart) and part.data == b"pages"]
+    assert links
+    assert len(fetched) == len(links)
+    assert {part.media_type for part in fetched} == {"application/pdf"}
+    told = [_told(part) for part in after]
+    assert REMOTE_DOCUMENT not in told
+    assert told.count("image") == len(sample.pictures)
+
+
+@with_pictures_to_drop
 def test_a_dropped_picture_leaves_a_text_in_its_place(provider: Provider, sample: Sample) -> None:
     before = list(provider.read(sample.body).parts())
     for place, picture in enumerate(before):

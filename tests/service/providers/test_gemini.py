@@ -7,7 +7,14 @@ from base64 import b64encode, urlsafe_b64encode
 
 import pytest
 
-from detectors.contract.exchange import ImagePart, Origin, TextPart
+from detectors.contract.exchange import (
+    DocumentPart,
+    ImagePart,
+    OpaquePart,
+    Origin,
+    Part,
+    TextPart,
+)
 from service.errors import Malformed
 from service.pipeline.actions import apply
 from service.providers.base import may_end
@@ -73,6 +80,99 @@ def test_a_picture_in_a_tools_result_gives_way_to_a_document_of_text() -> None:
     apply(body, [GEMINI.replace_with_text(picture.pointer, "gone")])
     sent = body["contents"][0]["parts"][0]["function_response"]["parts"][0]  # type: ignore[index, call-overload]
     assert sent == {"inline_data": {"mimeType": "text/plain", "data": "Z29uZQ=="}}
+
+
+LINKS: dict[str, tuple[dict[str, Json], list[str]]] = {
+    "a picture": (
+        {"fileData": {"mimeType": "image/png", "fileUri": "https://x.test/a"}},
+        ["remote_image, fetched"],
+    ),
+    "a document": (
+        {"fileData": {"mimeType": "Application/PDF", "fileUri": "HTTPS://x.test/a"}},
+        ["remote_document, fetched"],
+    ),
+    "a document with something beside it": (
+        {
+            "fileData": {"mimeType": "application/pdf", "fileUri": "https://x.test/a"},
+            "mediaResolution": {"level": "LOW"},
+        },
+        ["file"],
+    ),
+    "bytes and a link": (
+        {
+            "inlineData": {"mimeType": "application/pdf", "data": DATA},
+            "fileData": {"mimeType": "application/pdf", "fileUri": "https://x.test/a"},
+        },
+        ["document", "file"],
+    ),
+    "Google's store": (
+        {
+            "fileData": {
+                "mimeType": "application/pdf",
+                "fileUri": "https://generativelanguage.googleapis.com/v1beta/files/a",
+            }
+        },
+        ["file"],
+    ),
+    "Google's cloud": (
+        {"fileData": {"mimeType": "application/pdf", "fileUri": "gs://bucket/a"}},
+        ["file"],
+    ),
+    "a film": ({"fileData": {"mimeType": "video/mp4", "fileUri": "https://x.test/a"}}, ["file"]),
+    "of no type": ({"fileData": {"fileUri": "https://x.test/a"}}, ["file"]),
+    "of no place": ({"fileData": {"mimeType": "application/pdf"}}, ["file"]),
+}
+
+
+@pytest.mark.parametrize(("part", "kinds"), LINKS.values(), ids=LINKS)
+def test_a_web_link_alone_in_its_part_can_be_fetched(
+    part: dict[str, Json], kinds: list[str]
+) -> None:
+    assert [
+        f"{each.kind}, fetched" if each.remote else each.kind
+        for each in GEMINI.read(asked(part)).parts()
+        if isinstance(each, OpaquePart)
+    ] == [kind for kind in kinds if kind != "document"]
+    documents = [p for p in GEMINI.read(asked(part)).parts() if isinstance(p, DocumentPart)]
+    assert len(documents) == kinds.count("document")
+
+
+def test_a_linked_picture_in_a_tools_result_can_be_dropped_after_it_was_fetched() -> None:
+    link: Json = {"file_data": {"mime_type": "image/png", "file_uri": "https://x.test/a"}}
+    body = asked({"functionResponse": {"parts": [link]}})
+    (picture,) = GEMINI.read(body).parts()
+    apply(body, [GEMINI.replace_image(picture.pointer, BYTES, "image/png")])
+    apply(body, [GEMINI.replace_image(picture.pointer, b"pinned", "image/png")])
+    (fetched,) = GEMINI.read(body).parts()
+    assert isinstance(fetched, ImagePart)
+    assert fetched.data == b"pinned"
+    apply(body, [GEMINI.replace_with_text(picture.pointer, "gone")])
+    (left,) = GEMINI.read(body).parts()
+    assert isinstance(left, TextPart)
+    assert left.text == "gone"
+
+
+KINDS: dict[str, tuple[str, bytes, type[Part]]] = {
+    "a text": ("text/plain", b"words", TextPart),
+    "a text that names its letters": ("text/plain; charset=utf-8", b"words", TextPart),
+    "a text in other letters": ("text/plain", "words".encode("utf-16"), DocumentPart),
+    "a PDF that says it is a text": ("text/plain", b"%PDF-1.4 words", DocumentPart),
+    "a page of a web that says it is a text": ("text/plain", b"<p>words", TextPart),
+    "a page of a web": ("text/html", b"<p>words", DocumentPart),
+    "a table": ("text/csv", b"a,b", DocumentPart),
+    "a PDF": ("application/pdf", b"%PDF-", DocumentPart),
+    "an object": ("application/json", b"{}", DocumentPart),
+}
+
+
+@pytest.mark.parametrize(("media_type", "data", "read"), KINDS.values(), ids=KINDS)
+def test_a_document_in_the_body_is_a_third_partys(
+    media_type: str, data: bytes, read: type[Part]
+) -> None:
+    blob: Json = {"mimeType": media_type, "data": b64encode(data).decode()}
+    (part,) = GEMINI.read(asked({"inlineData": blob})).parts()
+    assert isinstance(part, read)
+    assert (part.pointer, part.origin) == ("/contents/0/parts/0/inlineData", Origin.THIRD_PARTY)
 
 
 INSTRUCTIONS: dict[str, dict[str, Json]] = {

@@ -34,6 +34,7 @@ rules:
      action: refuse, message: m, mode: shadow}
   - {id: answer, description: d, stage: response, on: [user], when: harm > 0.5, action: refuse,
      message: m}
+  - {id: shown, description: d, stage: response, when: images_shown > 1, action: refuse, message: m}
 select:
   - {id: school, description: d, tenants: [school], thresholds: {harm: 0.3}}
 """
@@ -70,6 +71,7 @@ def records(draw: st.DrawFn) -> Record:
         findings=tuple(draw(st.lists(findings, max_size=4))),
         gaps=tuple(draw(st.lists(gaps, max_size=2))),
         runs=tuple(draw(st.lists(runs, max_size=2))),
+        pictures=draw(st.integers(0, 2)),
     )
 
 

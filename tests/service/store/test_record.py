@@ -17,6 +17,7 @@ from detectors.contract.exchange import (
     Origin,
     Part,
     Role,
+    Shown,
     Stage,
     TextPart,
     ToolCallPart,
@@ -53,6 +54,7 @@ rules:
      action: refuse, message: m}
   - {id: answer, description: d, stage: response, on: [model, tool_call],
      when: "!complete || privacy > 0.5", action: refuse, message: m}
+  - {id: shown, description: d, stage: response, when: images_shown > 1, action: refuse, message: m}
 """
 
 SCORES = st.one_of(
@@ -125,6 +127,7 @@ def inspected(draw: st.DrawFn) -> tuple[Exchange, Inspection]:
         model=draw(st.sampled_from(["m1", "a/b:free", ""])),
         stage=draw(st.sampled_from(Stage)),
         stream=draw(st.booleans()),
+        shown=Shown(pictures=draw(st.integers(0, 2)), operator=("whispered",)),
         messages=tuple(Message(role=draw(st.sampled_from(Role)), parts=(part,)) for part in own),
     )
     inspection = Inspection(
@@ -151,6 +154,7 @@ def test_a_record_is_decided_as_the_exchange_was(
         again = Record.from_json(kept.to_json())
         assert again == kept
         assert replace(policy.decide(*replayable(again)), message=live.message) == live
+        assert "whispered" not in kept.to_json()
         assert (again.action, again.rules) == (live.action.value, live.rules)
         assert (again.shadow, again.policy) == (live.shadow, policy.hash)
 

@@ -14,8 +14,8 @@ from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.looks.look import Look, grey
 
 METHOD: Final = "ocr:alpha"
-VISIBLE: Final = 12
-"""Levels of 255: a look that nowhere differs as much from one before it shows nothing new."""
+VISIBLE: Final = 2
+"""Levels of 255: a look that nowhere differs by more from one before it shows nothing new."""
 
 
 def alpha_looks(image: Image.Image, sent: Picture) -> Iterator[Look]:

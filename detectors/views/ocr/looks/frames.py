@@ -19,11 +19,11 @@ MOST_FRAMES: Final = 64
 MOST_PIXELS: Final = 100_000_000
 """Decoded of one animation, all its frames together."""
 
-MOST_LOOKS: Final = 6
+MOST_LOOKS: Final = 8
 """Read of one animation: those that differ most from each other and from the first."""
 
-CHANGED: Final = 3.0
-"""Levels of 255, in the mean of a cell: frames that nowhere differ by more show the same."""
+CHANGED: Final = 1
+"""Levels of 255, in the mean of a cell: frames that nowhere differ by as much show the same."""
 
 MAP: Final = (64, 64)
 
@@ -56,14 +56,20 @@ def _map(picture: Picture) -> Picture:
 
 
 def _most_different(maps: list[Picture], first: Picture) -> list[int]:
-    """Which frames to read: each time the one that is farthest from all that were chosen."""
+    """Which frames to read: each time the one that is farthest from all that were chosen.
+
+    Of a line that grows from frame to frame, that is the whole line first.
+    """
     chosen: list[int] = []
-    apart = [float(cv2.absdiff(one, first).max()) for one in maps]
-    while len(chosen) < MOST_LOOKS and apart and max(apart) > CHANGED:
+    apart = [_distance(one, first) for one in maps]
+    while len(chosen) < MOST_LOOKS and apart and max(apart) > 0:
         chosen.append(int(np.argmax(apart)))
         latest = maps[chosen[-1]]
-        apart = [
-            min(known, float(cv2.absdiff(one, latest).max()))
-            for known, one in zip(apart, maps, strict=True)
-        ]
+        apart = [min(known, _distance(one, latest)) for known, one in zip(apart, maps, strict=True)]
     return chosen
+
+
+def _distance(one: Picture, other: Picture) -> float:
+    """Over how much two frames differ, and how far; 0 where no cell differs by enough."""
+    apart = cv2.absdiff(one, other)
+    return float(apart.sum()) if apart.max() >= CHANGED else 0.0

@@ -1,8 +1,9 @@
-"""One other way to look at a picture."""
+"""One other way to look at a picture, and how its gate measures: tile by tile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from detectors.views.ocr.detect import Picture
 
 Plane = npt.NDArray[np.float32]
 """Height x width: one value a pixel."""
+
+TILE: Final = 16
+"""Pixels: about a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,22 @@ def grey(plane: Plane) -> Picture:
     """A plane as a picture; values are clipped to 0..255."""
     levels = np.clip(plane, 0, 255).astype(np.uint8)
     return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
+
+
+def tiles(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view of the whole tiles of a plane: rows of tiles x ``TILE`` x columns x ``TILE``."""
+    rows, columns = (side // TILE for side in plane.shape)
+    return plane[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+
+
+def longest_run(marks: npt.NDArray[np.bool_]) -> int:
+    """The most marks side by side or one below the other: a line of print is a row of tiles."""
+    return max(_longest_row(marks), _longest_row(marks.T))
+
+
+def _longest_row(marks: npt.NDArray[np.bool_]) -> int:
+    longest, current = 0, np.zeros(marks.shape[0], dtype=int)
+    for column in marks.T:
+        current = (current + 1) * column
+        longest = max(longest, int(current.max(initial=0)))
+    return longest

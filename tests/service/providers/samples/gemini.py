@@ -21,6 +21,14 @@ ASKED: list[Json] = [
     {"fileData": {"mimeType": "image/png", "fileUri": "https://x.test/a.png"}},
     {"hologram": "new"},
     {"text": "last", "partMetadata": {"note": "extra"}},
+    {
+        "fileData": {
+            "mimeType": "application/pdf",
+            "fileUri": "https://x.test/a.pdf",
+            "displayName": "a linked one",
+        }
+    },
+    {"file_data": {"mime_type": "application/pdf", "file_uri": "gs://bucket/a.pdf"}},
 ]
 RESULTS: list[Json] = [
     {
@@ -87,13 +95,16 @@ SAMPLE = Sample(
         ("/contents/0/parts/2/inline_data", "user", "image"),
         ("/contents/0/parts/3/inlineData", "third_party", "a letter"),
         ("/contents/0/parts/3/inlineData/displayName", "user", "a name"),
-        ("/contents/0/parts/4/inlineData", "user", "file"),
+        ("/contents/0/parts/4/inlineData", "third_party", "document"),
         ("/contents/0/parts/5/inlineData", "user", "audio"),
         ("/contents/0/parts/6/fileData", "user", "file"),
         ("/contents/0/parts/7/fileData", "user", "remote_image"),
         ("/contents/0/parts/8", "user", "unknown"),
         ("/contents/0/parts/9/text", "user", "last"),
         ("/contents/0/parts/9/partMetadata", "user", "note\nextra"),
+        ("/contents/0/parts/10/fileData", "third_party", "remote_document"),
+        ("/contents/0/parts/10/fileData/displayName", "user", "a linked one"),
+        ("/contents/0/parts/11/file_data", "user", "file"),
         ("/contents/0/mood", "user", "odd"),
         ("/contents/1/parts/0/text", "model", "hm"),
         ("/contents/1/parts/1/functionCall", "model", 'f {"q":"cats"}'),

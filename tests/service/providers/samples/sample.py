@@ -24,7 +24,8 @@ class Sample:
     and detail of each picture, in the same order. ``answered`` holds pointer and text or kind.
     ``stream`` spells ``answer``; a dialect that has no stream leaves it empty. ``settings`` are the
     places whose inside is no content, so that nothing there is inspected. Where an answer has no
-    place for words, a dialect ``refuses`` by an error only.
+    place for words, a dialect ``refuses`` by an error only; where a request has none for a text in
+    place of a picture, it ``drops`` none.
     """
 
     body: Json
@@ -36,3 +37,4 @@ class Sample:
     settings: frozenset[str] = frozenset()
     instructs: bool = True
     refuses: bool = True
+    drops: bool = True

@@ -1,0 +1,90 @@
+"""Cover a file that is meant by its id with what was found in it when it was uploaded.
+
+Its parts hang under the reference as if they had been read from it, blank, with their findings; so
+any policy decides about them, and none can edit them. What is not known stays a gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from detectors.contract.exchange import OpaquePart, Part
+from detectors.contract.finding import Coverage, Gap, Inspection
+from service.policy.facts import UPLOAD
+from service.store.files import Files
+from service.store.record import Record
+from service.store.replay import replayable
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """What is remembered of uploads by the detectors of now; ``detectors`` is their hash."""
+
+    files: Files
+    detectors: str
+
+    def remember(self, name: str, record: Record) -> None:
+        self.files.remember(name, self.detectors, record)
+
+    def covered(self, inspection: Inspection) -> Inspection:
+        """The inspection with what is known of the uploads that are meant in it."""
+        meant = {
+            part.key: part.upload
+            for part in inspection.parts
+            if isinstance(part, OpaquePart) and part.upload is not None
+        }
+        known = self.files.known(set(meant.values()), self.detectors) if meant else {}
+        found = {key: replayable(known[name])[1] for key, name in meant.items() if name in known}
+        return _joined(inspection, found) if found else inspection
+
+
+def by(versions: Mapping[str, str]) -> str:
+    """A hash of the versions of all detectors."""
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()
+
+
+def _joined(inspection: Inspection, found: Mapping[str, Inspection]) -> Inspection:
+    """All together; what is in an upload is ``found``, by the key of the part that means it."""
+    under = [_under(key, of) for key, of in found.items()]
+    gaps = tuple(_left(inspection.coverage.gaps, found))
+    coverage = inspection.coverage
+    return Inspection(
+        parts=(*inspection.parts, *(part for of in under for part in of.parts)),
+        findings=(*inspection.findings, *(each for of in under for each in of.findings)),
+        runs=(*inspection.runs, *(run for of in under for run in of.runs)),
+        coverage=Coverage(
+            seen=coverage.seen,
+            inspected=coverage.inspected + len(coverage.gaps) - len(gaps),
+            gaps=gaps,
+        ),
+    )
+
+
+def _left(gaps: Sequence[Gap], found: Mapping[str, Inspection]) -> Iterator[Gap]:
+    """The gaps that remain; of an upload that had some, the first."""
+    for gap in gaps:
+        if gap.part not in found:
+            yield gap
+        elif had := found[gap.part].coverage.gaps:
+            yield replace(had[0], part=gap.part)
+
+
+def _under(key: str, of: Inspection) -> Inspection:
+    """An upload's inspection, with its parts derived from the one with this key."""
+    keys: dict[str, str] = {}
+    parts: list[Part] = []
+    for number, part in enumerate(of.parts):
+        method = part.method or f"{UPLOAD}:{number}"
+        parent = keys.get(part.parent or "", key)
+        moved = replace(part, pointer=key, parent=parent, method=method)
+        keys[part.key] = moved.key
+        parts.append(moved)
+    return replace(
+        of,
+        parts=tuple(parts),
+        findings=tuple(replace(each, part=keys.get(each.part, key)) for each in of.findings),
+        runs=tuple(replace(each, part=keys.get(each.part, key)) for each in of.runs),
+    )
