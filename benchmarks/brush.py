@@ -10,6 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
+from cv2.typing import MatLike
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE: Final = (800, 600)
@@ -50,7 +51,7 @@ class Brush:
         return self.lay(page, self.stencil(page.size, font), ink)
 
     @staticmethod
-    def lay(page: Image.Image, stencil: Pixels, ink: Sequence[float]) -> Image.Image:
+    def lay(page: Image.Image, stencil: MatLike, ink: Sequence[float]) -> Image.Image:
         """The page, changed by ``ink`` where the stencil is 255."""
         share = stencil[:, :, None] / 255
         mixed = np.asarray(page.convert("RGB")) + share * np.array(ink)

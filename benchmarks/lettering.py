@@ -8,6 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
+from cv2.typing import MatLike
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.brush import INKED, SIZE, Brush, Pixels, png
@@ -141,13 +142,10 @@ def _grey(levels: npt.NDArray[np.generic]) -> Image.Image:
     return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _shaken(brush: Brush, layer: Pixels, far: float) -> Pixels:
+def _shaken(brush: Brush, layer: Pixels, far: float) -> MatLike:
     """The layer with every pixel moved a little, its neighbours almost as far."""
-    across, down = _grid()
-    moved = [
-        (each + cv2.GaussianBlur(brush.rng.normal(0, 1, each.shape), (0, 0), 18) * far).astype(
-            np.float32
-        )
-        for each in (across, down)
-    ]
-    return np.asarray(cv2.remap(layer, *moved, cv2.INTER_LINEAR), np.uint8)
+    across, down = (
+        each + cv2.GaussianBlur(brush.rng.normal(0, 1, each.shape), (0, 0), 18) * far
+        for each in _grid()
+    )
+    return cv2.remap(layer, across.astype(np.float32), down.astype(np.float32), cv2.INTER_LINEAR)

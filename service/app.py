@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from detectors.cache import VerdictCache
-from detectors.catalogue import CHECKS, VIEWS
+from detectors.catalogue import CHECKS, views
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
 from service.errors import (
@@ -68,7 +68,7 @@ def examiner(settings: Settings, resolved: Resolved | None = None) -> Examiner:
         PolicyError, ModelError, SelfCheckError: the message says what, where and how to mend it.
     """
     inspector = Inspector(
-        views=[make() for make in VIEWS.values()],
+        views=[make() for make in views(settings.ocr).values()],
         checks=[*(make() for make in CHECKS.values()), *own_checks(settings.checks)],
         cache=VerdictCache(settings.cache),
         picture_s=settings.picture_budget_s,

@@ -31,8 +31,11 @@ UNSENT: Final = frozenset({alpha.METHOD, frames.METHOD, scaled.METHOD})
 SURE: Final = 0.8
 """Score of a line of another look: what was made visible by force reads like text more easily."""
 
-FEWEST_LETTERS: Final = 8
-"""Of all new lines of a method together: fewer say nothing, and are mostly edges."""
+FEWEST_LETTERS, SHORTEST = 8, 3
+"""Letters of all new lines of a method together, and characters of a line that counts for them.
+
+Fewer say nothing, and are mostly edges.
+"""
 
 MOST_LINES: Final = 40
 """Read of one look, the widest: a texture made visible may look like hundreds."""
@@ -41,7 +44,9 @@ SAME_PLACE: Final = 0.7
 """A line of which as much lies where one was read already stands in the same place."""
 
 ALIKE: Final = 0.8
-"""Similarity of two texts (2 x common / both lengths) of which the second says nothing new."""
+MISREAD: Final = 0.5
+"""Similarity of two texts (2 x common / both lengths) of which the second says nothing new, and of
+two that stand in the same place: there the second is the first, read worse."""
 
 
 def hidden_lines(
@@ -58,7 +63,8 @@ def hidden_lines(
         seen += lines
         found.setdefault(look.method, []).extend(lines)
     for method, lines in found.items():
-        if sum(character.isalpha() for line in lines for character in line.text) >= FEWEST_LETTERS:
+        words = "".join(line.text for line in lines if len(line.text) >= SHORTEST)
+        if sum(map(str.isalpha, words)) >= FEWEST_LETTERS:
             yield method, lines
 
 
@@ -107,7 +113,7 @@ def _read(engine: OcrEngine, look: Look, sent: Picture, seen: Sequence[Reading])
     return [
         replace(line, quad=line.quad * scale)
         for line in order([line for line in lines if line.score >= SURE])
-        if not any(_alike(line.text, other.text) for other in seen)
+        if not any(_again(line, other, scale) for other in seen)
     ]
 
 
@@ -116,5 +122,8 @@ def _same_place(quad: Quad, other: Quad) -> bool:
     return bool(area > SAME_PLACE * max(1.0, cv2.contourArea(quad)))
 
 
-def _alike(text: str, other: str) -> bool:
-    return SequenceMatcher(None, text.lower(), other.lower(), autojunk=False).ratio() >= ALIKE
+def _again(line: Reading, other: Reading, scale: Quad) -> bool:
+    """Whether the line, whose place is in pixels of its look, says no more than the other."""
+    texts = line.text.lower(), other.text.lower()
+    ratio = SequenceMatcher(None, *texts, autojunk=False).ratio()
+    return ratio >= ALIKE or (ratio >= MISREAD and _same_place(line.quad * scale, other.quad))

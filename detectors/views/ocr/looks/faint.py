@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from detectors.views.ocr.detect import Picture
-from detectors.views.ocr.looks.look import TILE, Look, Plane, longest_run, tiles
+from detectors.views.ocr.looks.look import TILE, Look, longest_run, ranges, shares
 
 METHOD: Final = "ocr:faint"
 GAIN: Final = 16
@@ -32,7 +32,7 @@ def faint_looks(sent: Picture) -> Iterator[Look]:
     if min(sent.shape[:2]) < TILE:
         return
     levels = cv2.cvtColor(sent, cv2.COLOR_BGR2GRAY)
-    if max(faint_run(sent[:, :, 0]), faint_run(sent[:, :, 2])) >= SHORTEST_COLOURED:
+    if max(map(faint_run, cv2.split(sent)[::2])) >= SHORTEST_COLOURED:
         yield Look(METHOD, _strengthened(sent), elsewhere=True)
     elif faint_run(levels) >= SHORTEST_RUN:
         yield Look(METHOD, _strengthened(cv2.merge([levels] * 3)), elsewhere=True)
@@ -41,18 +41,14 @@ def faint_looks(sent: Picture) -> Iterator[Look]:
 def _strengthened(picture: Picture) -> Picture:
     levels = picture.astype(np.float32)
     apart = 128 + GAIN * (levels - cv2.blur(levels, (AROUND, AROUND)))
-    return np.clip(apart, 0, 255).astype(np.uint8)
+    return np.clip(apart, 0, 255, out=np.empty(picture.shape, np.uint8), casting="unsafe")
 
 
 def faint_run(levels: Picture) -> int:
     """The most tiles in a row or a column that mix flat pixels with small steps and no others."""
-    plane: Plane = levels.astype(np.float32)
-    step = np.maximum(
-        np.abs(np.diff(plane, axis=1, prepend=plane[:, :1])),
-        np.abs(np.diff(plane, axis=0, prepend=plane[:1])),
-    )
-    cut = tiles(plane)
-    spread = cut.max(axis=(1, 3)) - cut.min(axis=(1, 3))
-    flat = tiles(step == 0).mean(axis=(1, 3))
+    step = np.zeros_like(levels)
+    step[:, 1:] = cv2.absdiff(levels[:, 1:], levels[:, :-1])
+    step[1:] = np.maximum(step[1:], cv2.absdiff(levels[1:], levels[:-1]))
+    spread, flat = ranges(levels), shares(step == 0)
     faint = (spread >= SMALLEST_RANGE) & (spread <= LARGEST_RANGE)
     return longest_run(faint & (flat >= LEAST_FLAT) & (flat <= MOST_FLAT))

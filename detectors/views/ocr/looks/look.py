@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -36,10 +37,20 @@ def grey(plane: Plane) -> Picture:
     return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
 
 
-def tiles(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A view of the whole tiles of a plane: rows of tiles x ``TILE`` x columns x ``TILE``."""
+def ranges(plane: Picture) -> npt.NDArray[Any]:
+    """By how much the values of a plane differ within each of its whole tiles."""
     rows, columns = (side // TILE for side in plane.shape)
-    return plane[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    cut = plane[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    high, low = cut.max(axis=1).max(axis=2), cut.min(axis=1).min(axis=2)
+    apart: npt.NDArray[Any] = high - low
+    return apart
+
+
+def shares(marks: npt.NDArray[np.bool_]) -> Plane:
+    """Which part of each whole tile is marked, 0 to 1."""
+    rows, columns = (side // TILE for side in marks.shape)
+    cut = marks[: rows * TILE, : columns * TILE].astype(np.float32)
+    return cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def longest_run(marks: npt.NDArray[np.bool_]) -> int:

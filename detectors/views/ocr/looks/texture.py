@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from detectors.views.ocr.detect import Picture
-from detectors.views.ocr.looks.look import TILE, Look, Plane, longest_run, tiles
+from detectors.views.ocr.looks.look import TILE, Look, Plane, longest_run, ranges, shares
 
 METHOD: Final = "ocr:texture"
 
@@ -34,24 +34,21 @@ def texture_looks(sent: Picture) -> Iterator[Look]:
         return
     levels: Plane = cv2.cvtColor(sent, cv2.COLOR_BGR2GRAY).astype(np.float32)
     rough = np.abs(levels - cv2.blur(levels, (3, 3))) > ROUGH
-    if longest_run(tiles(rough).mean(axis=(1, 3)) >= MOSTLY) >= LONGEST_ROUGH:
+    if longest_run(shares(rough) >= MOSTLY) >= LONGEST_ROUGH:
         for sigma in SMOOTH:
             yield Look(METHOD, _stretched(cv2.GaussianBlur(sent, (0, 0), sigma)))
     across = np.abs(np.diff(levels, axis=1, prepend=levels[:, :1]))
     down = np.abs(np.diff(levels, axis=0, prepend=levels[:1]))
-    across, down = (cv2.GaussianBlur(each, (0, 0), SMOOTH[1]) for each in (across, down))
-    limit = np.maximum(TEXTURED, SHARE * _ranges(cv2.GaussianBlur(levels, (0, 0), SMOOTH[1])))
-    if max(longest_run(_ranges(each) > limit) for each in (across, down)) >= LONGEST_TEXTURED:
-        yield Look(METHOD, _stretched(cv2.merge([across, down, (across + down) / 2])))
-
-
-def _ranges(plane: Plane) -> Plane:
-    cut = tiles(plane)
-    return cut.max(axis=(1, 3)) - cut.min(axis=(1, 3))
+    smooth, across, down = (
+        cv2.GaussianBlur(each, (0, 0), SMOOTH[1]) for each in (levels, across, down)
+    )
+    limit = np.maximum(TEXTURED, SHARE * ranges(smooth))
+    if max(longest_run(ranges(each) > limit) for each in (across, down)) >= LONGEST_TEXTURED:
+        yield Look(METHOD, _stretched(np.dstack([across, down, (across + down) / 2])))
 
 
 def _stretched(picture: Picture) -> Picture:
     """Each colour from its lowest level to its highest, over all levels."""
     low, high = picture.min(axis=(0, 1)), picture.max(axis=(0, 1))
-    shown = (picture - low) * (np.float32(255) / np.maximum(1.0, high - low))
-    return np.clip(shown, 0, 255).astype(np.uint8)
+    shown: Picture = (picture - low) * (np.float32(255) / np.maximum(1.0, high - low))
+    return np.clip(shown, 0, 255, out=np.empty(picture.shape, np.uint8), casting="unsafe")
