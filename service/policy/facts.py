@@ -69,6 +69,7 @@ class Facts:
         self.parts = inspection.parts
         self._by_key = {part.key: part for part in inspection.parts}
         self._findings = inspection.findings
+        self._by_label: dict[str, list[Finding]] | None = None
         self._scores: dict[str, dict[str, float]] = {}
         self._highest = dict(_NOTHING_SCORED)
         for finding in inspection.findings:
@@ -180,8 +181,12 @@ class Facts:
 
     def highest(self, label: str, part: Part | None) -> Finding | None:
         """The first finding with the highest score of a label, in one part or in all."""
+        if self._by_label is None:
+            self._by_label = {}
+            for each in self._findings:
+                self._by_label.setdefault(each.label, []).append(each)
         key = part.key if part is not None else None
-        found = [each for each in self._findings if each.label == label]
+        found = self._by_label.get(label, [])
         own = (each for each in found if key is None or each.part == key)
         return max(own, key=score, default=None)
 
