@@ -12,7 +12,8 @@ from detectors.media.canonical import canonicalise
 from detectors.media.paint import mask
 from detectors.media.sizes import Bound
 from service.pipeline.annotation import annotation
-from service.policy.model import Decision, Edit, EditKind
+from service.policy.edits import Edit, EditKind
+from service.policy.model import Decision
 from service.providers.base import Patch, Provider
 from service.providers.strict_json import Json
 

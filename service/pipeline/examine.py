@@ -30,10 +30,11 @@ from service.pipeline.allow import allowed as judged
 from service.pipeline.trace import Trace
 from service.pipeline.uploads import Uploads
 from service.policy import allow
+from service.policy.edits import EditKind
 from service.policy.engine import Policy
 from service.policy.facts import UPLOAD
 from service.policy.hosts import without
-from service.policy.model import PICTURE_METHODS, Action, Decision, EditKind
+from service.policy.model import PICTURE_METHODS, Action, Decision
 from service.providers import strict_json
 from service.providers.base import Patch, Provider, TakesForms
 from service.providers.sse import Event

@@ -14,7 +14,8 @@ from detectors.contract.exchange import Exchange, TextPart
 from detectors.contract.finding import Inspection
 from service.errors import Malformed
 from service.pipeline import actions
-from service.policy.model import Decision, Edit, EditKind
+from service.policy.edits import Edit, EditKind
+from service.policy.model import Decision
 from service.providers import strict_json
 from service.providers.base import Patch, Provider
 from service.providers.sse import Event

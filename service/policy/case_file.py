@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from detectors.contract.exchange import Origin, Stage
+from service.policy.edits import EditKind
 from service.policy.fields import Written
-from service.policy.model import KEBAB, Action, EditKind
+from service.policy.model import KEBAB, Action
 
 
 class CasePart(Written):

@@ -9,9 +9,9 @@ from typing import Final
 
 from detectors.contract.exchange import Origin, Stage
 from detectors.views.faces import EXTRA
-from service.policy.answer_edits import AnswerEdit, Replace
 from service.policy.condition import Condition, ConditionError, Fault, Language
 from service.policy.document import Loc, PolicyError, Problem
+from service.policy.edits import AnswerEdit, BlurFaces, EditKind, Replace
 from service.policy.engine import Policy
 from service.policy.fields import ENGLISH, Capture
 from service.policy.model import (
@@ -20,8 +20,6 @@ from service.policy.model import (
     PICTURE_METHODS,
     SHOWN_METHODS,
     Action,
-    BlurFaces,
-    EditKind,
     Layer,
     PolicyFile,
     Rule,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from service.policy.compile import numbers, words
-from service.policy.model import Allow, Downscale, Mode, PolicyFile, Rule, Scope, WrittenEdit
+from service.policy.edits import Downscale, WrittenEdit
+from service.policy.model import Allow, Mode, PolicyFile, Rule, Scope
 
 _WHO: Final = ("tenants", "key_groups", "models", "paths")
 _TOLD_ELSEWHERE: Final = frozenset(

@@ -11,29 +11,24 @@ from typing import Final
 from detectors.contract.exchange import Exchange, Part, Stage
 from detectors.contract.finding import Finding, Inspection
 from detectors.contract.labels import LABELS
-from service.policy.answer_edits import AnswerEdit, Replace, StripLinks
 from service.policy.condition import Condition, Language, Values
-from service.policy.facts import Asked, Facts, score
-from service.policy.fields import ENGLISH
-from service.policy.model import (
-    NOBODY,
-    Action,
+from service.policy.edits import (
     Annotate,
+    AnswerEdit,
     BlurFaces,
-    Caller,
-    Decision,
     Downscale,
     DropImage,
     Edit,
     EditKind,
     Instruct,
     MaskText,
-    Mode,
-    PolicyFile,
-    Reason,
-    Rule,
+    Replace,
+    StripLinks,
     WrittenEdit,
 )
+from service.policy.facts import Asked, Facts, score
+from service.policy.fields import ENGLISH
+from service.policy.model import NOBODY, Action, Caller, Decision, Mode, PolicyFile, Reason, Rule
 from service.policy.tongue import language_of
 from service.policy.variant import Variant
 

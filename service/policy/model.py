@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from detectors.contract.exchange import Origin, Stage
-from service.policy.answer_edits import AnswerEdit
+from service.policy.edits import Edit, WrittenEdit
 from service.policy.fields import (
     HEADER,
     TAG,
@@ -100,65 +100,6 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
-
-
-class EditKind(StrEnum):
-    """The changes that a rewrite can make."""
-
-    MASK_TEXT = "mask_text"
-    BLUR_FACES = "blur_faces"
-    DROP_IMAGE = "drop_image"
-    DOWNSCALE = "downscale"
-    ANNOTATE = "annotate"
-    INSTRUCT = "instruct"
-    REDACT = "redact"
-    REPLACE = "replace"
-    TRUNCATE = "truncate"
-    STRIP_LINKS = "strip_links"
-
-
-class MaskText(Written):
-    """Paint over the offending lines of a picture."""
-
-    kind: Literal["mask_text"]
-
-
-class BlurFaces(Written):
-    """Make the faces unrecognisable, in the picture that the match came from or in all."""
-
-    kind: Literal["blur_faces"]
-
-
-class Downscale(Written):
-    """Bring pictures to a longest side of so many pixels."""
-
-    kind: Literal["downscale"]
-    longest: Annotated[int, Field(strict=True, ge=64, le=10_000)]
-
-
-class Annotate(Written):
-    """Tell the model that the offending lines of a picture are data, and not to be followed."""
-
-    kind: Literal["annotate"]
-
-
-class DropImage(Written):
-    """Put a text in the place of the picture that the matched text was read from."""
-
-    kind: Literal["drop_image"]
-
-
-class Instruct(Written):
-    """Add an instruction of the operator to the request."""
-
-    kind: Literal["instruct"]
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
-
-
-WrittenEdit = Annotated[
-    MaskText | BlurFaces | DropImage | Downscale | Annotate | Instruct | AnswerEdit,
-    Field(discriminator="kind"),
-]
 
 
 class Rule(Written):
@@ -300,29 +241,6 @@ class Caller:
 
 
 NOBODY: Final = Caller()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """One change of the request or the answer.
-
-    ``mask_text``: ``part`` is the key of the text part read from a picture, and ``spans`` are the
-    (start, end) offsets into its text to paint over; none of them means all of its lines.
-    ``annotate``: the same; the lines are those to warn of.
-    ``blur_faces``: ``part`` is the key of the part that tells of a picture's faces.
-    ``drop_image``: ``part`` is the key of the picture, as the request holds it.
-    ``downscale``: the same; ``longest`` is in pixels.
-    ``instruct``: ``text`` is the instruction.
-    ``redact``, ``truncate``, ``strip_links``: ``part`` is the key of a text of the answer, and
-    ``spans`` are those to change; none of them means all of it.
-    ``replace``: the same, all of it; ``text`` takes its place.
-    """
-
-    kind: EditKind
-    part: str | None = None
-    spans: tuple[tuple[int, int], ...] = ()
-    text: str = ""
-    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

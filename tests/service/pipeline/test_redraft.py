@@ -21,8 +21,9 @@ from detectors.views.decode.view import Decode
 from detectors.views.normalise import Normalise
 from service.pipeline.examine import UNMENDED, Examiner
 from service.pipeline.redraft import Draft, Unmendable, drafts, redraft, restream
+from service.policy.edits import Edit, EditKind
 from service.policy.load import load
-from service.policy.model import Action, Decision, Edit, EditKind
+from service.policy.model import Action, Decision
 from service.providers.base import Provider
 from service.providers.strict_json import parse
 from tests.service.pipeline.playing import ASKED, Told, model, play, said, streamed

@@ -28,6 +28,7 @@ from service.policy.case_file import (
     Expected,
 )
 from service.policy.condition import EXCHANGE_VARIABLES, PART_VARIABLES
+from service.policy.edits import EditKind
 from service.policy.fields import Sensitivity
 from service.policy.layers import at
 from service.policy.load import PolicyError, load
@@ -35,7 +36,6 @@ from service.policy.model import (
     METHODS,
     Action,
     Allow,
-    EditKind,
     Mode,
     PolicyFile,
     Refusal,

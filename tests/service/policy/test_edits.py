@@ -4,8 +4,9 @@ import pytest
 
 from detectors.contract.exchange import Origin, Part, Stage, TextPart, ToolCallPart
 from detectors.contract.finding import Finding, Outcome, Run
+from service.policy.edits import Edit, EditKind
 from service.policy.engine import REFUSED
-from service.policy.model import Action, Edit, EditKind
+from service.policy.model import Action
 from tests.service.policy.exchanges import (
     BLUR,
     DROP,

@@ -207,7 +207,7 @@ def test_decide_is_pure(written: Written) -> None:
 
 PURE = (
     *("engine", "variant", "facts", "condition", "model", "fields", "tongue", "spelling", "allow"),
-    "answer_edits",
+    "edits",
 )
 
 
