@@ -64,7 +64,10 @@ class Action(StrEnum):
     @property
     def strictness(self) -> int:
         """0 for forward, 1 for rewrite, 2 for refuse: the strictest of the matched acts."""
-        return list(Action).index(self)
+        return _STRICTNESS[self]
+
+
+_STRICTNESS: Final = {action: number for number, action in enumerate(Action)}
 
 
 class Mode(StrEnum):
