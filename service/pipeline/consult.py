@@ -116,7 +116,7 @@ def _read(raw: bytes, neighbour: Neighbour, trace: Trace) -> tuple[Json, Sequenc
 
 def _asked(question: Question, neighbour: Neighbour, trace: Trace) -> tuple[Linked, frozenset[str]]:
     """A request, read, with a body that may be changed; and the pointers of its links."""
-    trace.body = strict_json.dump(question.body)
+    trace.body = partial(strict_json.dump, question.body)
     with trace.timed("read"):
         body = deepcopy(question.body)
         exchange = neighbour.read(body)

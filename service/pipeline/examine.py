@@ -117,7 +117,7 @@ def read(raw: bytes, provider: Provider, trace: Trace) -> tuple[Json, Exchange]:
     Raises:
         Malformed, BodyTooLarge: it cannot be read; the error names the pointer.
     """
-    trace.body = raw
+    trace.body = lambda: raw
     with trace.timed("read"):
         parse = provider.parse if isinstance(provider, TakesForms) else strict_json.parse
         body = parse(raw)
@@ -139,7 +139,8 @@ def examined_as(
     trace.inspection(inspection)
     with trace.timed("decide"):
         decision = examiner.decide(exchange, inspection, trace)
-    trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: trace.body)
+    trace.keep(exchange, inspection, decision, examiner.policy.written, trace.body)
+    trace.body = bytes  # a stream may last, and its request be large
     examined = Examined(body=body, exchange=exchange, inspection=inspection, decision=decision)
     if decision.action is Action.REWRITE:
         examined = _rewrite(examined, provider, examiner, trace)

@@ -25,7 +25,8 @@ from service.telemetry.audit import Record, Seen
 class Trace:
     """One call while it is under way, written by one thread at a time.
 
-    ``body`` is the request as it came; ``shown`` is what of it an answer is judged by.
+    ``body`` gives the request as it came, until it was examined; ``shown`` is what of it an answer
+    is judged by.
     """
 
     id: str
@@ -38,7 +39,7 @@ class Trace:
     model: str = ""
     stream: bool = False
     stage: Stage = Stage.REQUEST
-    body: bytes = b""
+    body: Callable[[], bytes] = bytes
     shown: Shown = NOTHING_SHOWN
     decision: Decision | None = None
     status: int = 0

@@ -16,7 +16,7 @@ from functools import lru_cache
 from detectors.contract.exchange import DocumentPart, ImagePart, Part, TextPart
 from detectors.contract.finding import Inspection
 from detectors.views.join import JOINED
-from service.policy.fields import globbed
+from service.policy.fields import SHORTEST_PHRASE, globbed
 from service.policy.model import Allow, Allowed, Decision
 
 
@@ -133,7 +133,10 @@ def _chain(parts: Mapping[str, Part], key: str) -> set[str]:
 
 
 def _texts(parts: Mapping[str, Part], keys: Iterable[str]) -> Iterator[str]:
-    """What the known parts say, which may stand again in a text that joins several parts."""
+    """What the known parts say, which may stand again in a text that joins several parts.
+
+    What is shorter than a phrase may be does not count: it stands in many a text.
+    """
     for key in keys:
-        if isinstance(part := parts[key], TextPart):
+        if isinstance(part := parts[key], TextPart) and len(part.text) >= SHORTEST_PHRASE:
             yield part.text

@@ -110,11 +110,8 @@ def _read(engine: OcrEngine, look: Look, sent: Picture, seen: Sequence[Reading])
         ]
     widest = sorted(quads, key=lambda quad: -float(np.linalg.norm(quad[1] - quad[0])))[:MOST_LINES]
     lines = rescue(engine, look.picture, engine.recognise(look.picture, widest), probes=1)
-    return [
-        replace(line, quad=line.quad * scale)
-        for line in order([line for line in lines if line.score >= SURE])
-        if not any(_again(line, other, scale) for other in seen)
-    ]
+    placed = [replace(line, quad=line.quad * scale) for line in lines if line.score >= SURE]
+    return [line for line in order(placed) if not any(_again(line, other) for other in seen)]
 
 
 def _same_place(quad: Quad, other: Quad) -> bool:
@@ -122,8 +119,8 @@ def _same_place(quad: Quad, other: Quad) -> bool:
     return bool(area > SAME_PLACE * max(1.0, cv2.contourArea(quad)))
 
 
-def _again(line: Reading, other: Reading, scale: Quad) -> bool:
-    """Whether the line, whose place is in pixels of its look, says no more than the other."""
+def _again(line: Reading, other: Reading) -> bool:
+    """Whether the line says no more than the other."""
     texts = line.text.lower(), other.text.lower()
     ratio = SequenceMatcher(None, *texts, autojunk=False).ratio()
-    return ratio >= ALIKE or (ratio >= MISREAD and _same_place(line.quad * scale, other.quad))
+    return ratio >= ALIKE or (ratio >= MISREAD and _same_place(line.quad, other.quad))

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import time
 from base64 import b32encode, b64encode, urlsafe_b64encode
+from collections.abc import Sequence
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from detectors.checks.links import Links, host
+from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import Origin, TextPart
 from detectors.contract.finding import Finding
 
@@ -261,5 +263,14 @@ def test_hostile_text_costs_linear_time(bait: str) -> None:
     assert seconds(bait * 4) < 10 * max(seconds(bait), 0.02)
 
 
-def test_it_knows_its_known_answer() -> None:
+class Blind(Links):
+    """Finds nothing any more."""
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        return [[] for _ in texts]
+
+
+def test_its_self_check_tells_one_that_works_from_one_that_does_not() -> None:
     Links().self_check()
+    with pytest.raises(SelfCheckError, match="links did not find a known picture"):
+        Blind().self_check()

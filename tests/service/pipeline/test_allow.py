@@ -102,6 +102,12 @@ def test_content_that_is_known_may_stand_among_other_turns(tmp_path: Path) -> No
     assert asked(known, f"{PAGE} indeed")[0].action.value == "refuse"
 
 
+def test_known_content_of_a_word_is_not_taken_out_of_other_texts(tmp_path: Path) -> None:
+    known = examiner(tmp_path, phrases=None, sha256=[hashlib.sha256(b"bad").hexdigest()])
+    assert asked(known, "bad")[0].action.value == "forward"
+    assert asked(known, "bad", "a bad thing")[0].action.value == "refuse"
+
+
 def test_what_nothing_was_found_in_costs_no_second_look(tmp_path: Path) -> None:
     examining_ = examiner(tmp_path)
     asked(examining_, "a gateway")
