@@ -64,11 +64,11 @@ DEFAULT = (
     SizeRule(model="gemini*", long=3072),
     # OpenAI: low; and the newest models, which keep the original size up to a cap.
     SizeRule(model="*", detail="low", long=512),
+    SizeRule(model="gpt-5.[4-9]*", detail="high", long=2048, area=2_560_000),
+    SizeRule(model="gpt-5.[4-9]*", long=6000, area=10_240_000),
     # What makes pictures edits them at their own size.
     SizeRule(model="gpt-image*", long=2048),
     SizeRule(model="dall-e*", long=2048),
-    SizeRule(model="gpt-5.[4-9]*", detail="high", long=2048, area=2_560_000),
-    SizeRule(model="gpt-5.[4-9]*", long=6000, area=10_240_000),
 )
 """The first rule that matches holds; where none does, ``ANYTHING``."""
 

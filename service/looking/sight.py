@@ -17,6 +17,7 @@ from detectors.media.encode import encode
 from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.hidden import bgr, looks
 from service.pipeline.examine import Examined
+from service.policy.allow import lowered
 from service.policy.explain import Explanation, explain
 from service.policy.model import Action
 from service.trial import Trial
@@ -81,7 +82,8 @@ def look(trial: Trial, image: Path, prompt: str) -> Looked:
         stage=Stage.REQUEST,
         messages=(Message(role=Role.USER, parts=own),),
     )
-    why = explain(trial.examiner.policy, asked, inspection, trace.caller, trace.id)
+    counted = lowered(inspection, examined.decision.allowed)
+    why = explain(trial.examiner.policy, asked, counted, trace.caller, trace.id)
     return Looked(
         name=image.name,
         examined=examined,

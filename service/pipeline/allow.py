@@ -10,7 +10,7 @@ from service.policy.allow import Claim
 from service.policy.model import Allowed
 
 
-def allowed(
+def judged(
     claims: Sequence[Claim], exchange: Exchange, inspect: Callable[[Exchange], Inspection]
 ) -> list[Allowed]:
     """The scores that count for the claims; none where what is left was not inspected whole."""

@@ -26,7 +26,7 @@ from detectors.media.pin import PictureRefused, pin
 from detectors.media.sizes import SizeRule
 from service.errors import Malformed, RequestError, UpstreamMalformed
 from service.pipeline import actions, redraft
-from service.pipeline.allow import allowed as judged
+from service.pipeline.allow import judged
 from service.pipeline.trace import Trace
 from service.pipeline.uploads import Uploads
 from service.policy import allow
@@ -64,9 +64,11 @@ class Examiner:
     def decide(self, exchange: Exchange, inspection: Inspection, trace: Trace) -> Decision:
         """The policy's decision, after its allow-list was asked about what rules matched for."""
         decision = self.policy.decide(exchange, inspection, trace.caller, trace.id)
-        today = datetime.now(UTC).date()
-        entries = allow.in_force(self.policy.written.allow, trace.caller.tenant, today)
-        claims = allow.claims(entries, inspection, decision) if decision.reasons else []
+        written = self.policy.written.allow
+        if not (written and decision.reasons):
+            return decision
+        entries = allow.in_force(written, trace.caller.tenant, datetime.now(UTC).date())
+        claims = allow.claims(entries, inspection, decision)
         if not claims:
             return decision
         allowed = judged(claims, exchange, self.inspect)

@@ -231,10 +231,10 @@ class Gate:
 
 
 async def _written(body: Json, provider: Provider) -> tuple[str, bytes]:
-    """The content type and the bytes of what is sent on."""
+    """The content type and the bytes of what is sent on, which may be megabytes."""
     if isinstance(provider, TakesForms):
         return await asyncio.to_thread(provider.dump, body)
-    return JSON, strict_json.dump(body)
+    return JSON, await asyncio.to_thread(strict_json.dump, body)
 
 
 def _remember(

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from service.policy.allowing import AllowList
+from service.policy.allow_list import AllowList
 from service.policy.document import Document, Loc, PolicyError, Problem
 from service.policy.layers import Stack, loosened
 from service.policy.model import Mode, PolicyFile, Rule, Scope
