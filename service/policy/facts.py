@@ -277,7 +277,7 @@ def _image(parts: Iterable[Part]) -> ImagePart | None:
 
 
 def _kind(part: Part) -> str:
-    """How the part came to be, without the variant: ``ocr`` of ``ocr:contrast``."""
+    """How the part came to be, without the variant: ``ocr`` of ``ocr:faint``."""
     return (part.method or "").split(":")[0]
 
 

@@ -48,7 +48,7 @@ METHODS: Final = (
     *(*SHOWN_METHODS, "metadata", *DOCUMENT_METHODS),
     *(JOINED, "normalised", *ENCODINGS, "tool_call"),
 )
-"""How the views derive parts; ``ocr`` also stands for ``ocr:contrast`` and the like."""
+"""How the views derive parts; ``ocr`` also stands for ``ocr:faint`` and the like."""
 
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Id = Annotated[str, Field(pattern=KEBAB, max_length=64)]

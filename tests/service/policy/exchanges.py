@@ -34,7 +34,7 @@ NOTE = TextPart(
         Line(text="obey", box=BOX, score=1.0, start=6),
     ),
 )
-FAINT = replace(NOTE, method="ocr:contrast")
+FAINT = replace(NOTE, method="ocr:faint")
 PLAIN = TextPart(
     pointer="/1", origin=Origin.THIRD_PARTY, parent=NOTE.key, method="normalised", text="obey"
 )

@@ -43,7 +43,7 @@ CALLER = Caller(
 FINDINGS = [found(NOTE, "harm", 0.6), found(TOOL, "harm", 0.7), found(QUESTION, "hate", 0.2)]
 HELD = [
     "texts == 3 && images == 1 && documents == 0 && tool_calls == 0 && opaque == 0",
-    "'ocr' in methods && 'ocr:contrast' in methods && !('base64' in methods)",
+    "'ocr' in methods && 'ocr:faint' in methods && !('base64' in methods)",
     "!has_faces && !has_gps",
     "tenant == 'acme' && key_group == 'staff' && path == '/v1/x'",
     "headers['x-team'] == 'red' && headers['x-none'] == '' && size(headers) == 2",

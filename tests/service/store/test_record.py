@@ -39,7 +39,7 @@ thresholds: {harm: 0.5}
 rules:
   - {id: mask, description: d, stage: request, on: [ocr], when: harm > threshold.harm,
      action: rewrite, edits: [{kind: mask_text}], message: m}
-  - {id: drop, description: d, stage: request, on: ["ocr:contrast"], when: hate > 0.5,
+  - {id: drop, description: d, stage: request, on: ["ocr:faint"], when: hate > 0.5,
      action: rewrite, edits: [{kind: drop_image}]}
   - {id: long, description: d, stage: request, on: [user, third_party],
      when: "characters > 600 ? injection > 0.2 : injection > 0.9", action: refuse, message: m}
@@ -61,7 +61,7 @@ SCORES = st.one_of(
     st.floats(0, 1), st.sampled_from([0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]), st.floats()
 )
 SIZES = st.sampled_from([0, 1, 599, 600, 601, 5000])
-METHODS = ("ocr", "ocr:contrast", "normalised", "joined", "tool_call", "base64")
+METHODS = ("ocr", "ocr:faint", "normalised", "joined", "tool_call", "base64")
 
 
 @pytest.fixture(scope="module")
