@@ -19,11 +19,13 @@ from service.errors import Overloaded
 from service.fetch.client import Fetcher
 from service.fetch.rules import Rules
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import Call, Gate
+from service.pipeline.handle import Call, Gate, Ledger
 from service.pipeline.pool import InspectionPool
 from service.policy.load import load
 from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
+from service.store import writer as store
+from service.store.database import Database
 from service.upstream import Upstream
 from tests.service.pipeline.playing import ASKED, Told, model, play, said, streamed, told
 from tests.service.pipeline.words import POLICY, Words, examining
@@ -331,6 +333,19 @@ def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:
     assert dict(turned_away.headers)["retry-after"] == "1"
     assert json.loads(turned_away.body)["error"]["code"] == "overloaded"
     assert [reply.status for reply in others] == [502, 502]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_full_store_turns_requests_away_where_records_are_required(
+    examiner: Examiner, tmp_path: Path, required: bool
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/audit.db")
+    writer = store.Writer(database, limits=store.Limits(records=0))
+    with model(said("fine")) as (base, sent):
+        (reply,) = play(examiner, base, ASKED, ledger=Ledger(writer=writer, required=required))
+    writer.close()
+    assert (reply.status, len(sent)) == ((503, 0) if required else (200, 1))
+    assert (b"the audit store takes no records" in reply.body) is required
 
 
 class Counting(InspectionPool):
