@@ -157,16 +157,15 @@ class _Trial:
     ) -> _Match:
         """A condition that cannot be evaluated counts as held."""
         made = [self._edits(edit, part, condition) for part, _ in held for edit in rule.edits]
-        possible = all(each is not None for each in made)
+        possible = None not in made
+        reasons: list[Reason] = []
+        for part, outcome in held:
+            reasons += self._reasons(rule.id, condition, part, failed=outcome is None)
         return _Match(
             rule=rule,
             action=rule.action if possible else Action.REFUSE,
             edits=tuple(edit for each in made for edit in each or ()),
-            reasons=tuple(
-                reason
-                for part, outcome in held
-                for reason in self._reasons(rule, condition, part, failed=outcome is None)
-            ),
+            reasons=tuple(reasons),
         )
 
     def merged(self, edits: Iterable[Edit]) -> tuple[Edit, ...]:
@@ -193,19 +192,18 @@ class _Trial:
         return self._values[key]
 
     def _reasons(
-        self, rule: Rule, condition: Condition, part: Part | None, *, failed: bool
-    ) -> Iterator[Reason]:
-        highest = (self._facts.highest(label, part) for label in condition.labels)
-        found = [each for each in highest if each is not None]
-        for each in found:
-            yield Reason(
-                rule=rule.id, part=each.part, label=each.label, score=score(each), failed=failed
-            )
-        gaps = self._facts.gaps if condition.names & {"complete", "gaps"} else ()
-        for gap in gaps:
-            yield Reason(rule=rule.id, part=gap.part, failed=failed)
-        if not found and not gaps:
-            yield Reason(rule=rule.id, part=part.key if part is not None else None, failed=failed)
+        self, rule: str, condition: Condition, part: Part | None, *, failed: bool
+    ) -> list[Reason]:
+        scored = [(label, self._facts.highest(label, part)) for label in condition.labels]
+        reasons = [
+            Reason(rule=rule, part=highest[0], label=label, score=highest[1], failed=failed)
+            for label, highest in scored
+            if highest is not None
+        ]
+        if condition.names & {"complete", "gaps"}:
+            reasons += [Reason(rule=rule, part=gap.part, failed=failed) for gap in self._facts.gaps]
+        where = part.key if part is not None else None
+        return reasons or [Reason(rule=rule, part=where, failed=failed)]
 
     def _edits(
         self, edit: WrittenEdit, part: Part | None, condition: Condition

@@ -69,19 +69,11 @@ class Facts:
         self.parts = inspection.parts
         self._by_key = {part.key: part for part in inspection.parts}
         self._findings = inspection.findings
-        self._by_label: dict[str, list[Finding]] | None = None
-        self._scores: dict[str, dict[str, float]] = {}
-        self._highest = dict(_NOTHING_SCORED)
-        for finding in inspection.findings:
-            label, value = finding.label, score(finding)
-            if label not in _NOTHING_SCORED:
-                continue
-            scores = self._scores.get(finding.part)
-            if scores is None:
-                scores = self._scores[finding.part] = {}
-            if value > scores.get(label, 0.0):
-                scores[label] = value
-                self._highest[label] = max(self._highest[label], value)
+        self._scores = _scores(inspection.findings)
+        highest = dict(_NOTHING_SCORED)
+        for scores in self._scores.values():
+            highest |= {label: each for label, each in scores.items() if each > highest[label]}
+        self._highest = highest
         unfinished = [run for run in inspection.runs if run.outcome in OPENABLE]
         self._unsearched = {run.part for run in unfinished if run.detector == FACES}
         self.gaps, self.opened = inspection.coverage.gaps, tuple[str, ...]()
@@ -179,16 +171,18 @@ class Facts:
         """The part's own findings; not those of the parts derived from it."""
         return [each for each in self._findings if each.part == part.key]
 
-    def highest(self, label: str, part: Part | None) -> Finding | None:
-        """The first finding with the highest score of a label, in one part or in all."""
-        if self._by_label is None:
-            self._by_label = {}
-            for each in self._findings:
-                self._by_label.setdefault(each.label, []).append(each)
-        key = part.key if part is not None else None
-        found = self._by_label.get(label, [])
-        own = (each for each in found if key is None or each.part == key)
-        return max(own, key=score, default=None)
+    def highest(self, label: str, part: Part | None) -> tuple[str, float] | None:
+        """The highest score of a label in one part or in all, after the key of where it stands.
+
+        None where nothing scored it; of equal scores the first.
+        """
+        if part is not None:
+            scored = self._scores.get(part.key, {}).get(label)
+            return (part.key, scored) if scored is not None else None
+        highest = self._highest[label]
+        where = (key for key, scores in self._scores.items() if scores.get(label) == highest)
+        first = next(where, None)
+        return (first, highest) if first is not None else None
 
     def marks(self, part: Part) -> frozenset[str]:
         """What ``on`` may name the part by: its origin, and how it and its parents came to be.
@@ -262,6 +256,21 @@ class Facts:
         part = self._by_key.get(key) if key is not None else None
         picture = self.picture(part) if part is not None else None
         return picture.key if picture is not None else None
+
+
+def _scores(findings: Iterable[Finding]) -> dict[str, dict[str, float]]:
+    """The highest score of each label in each part that has one, by the part's key."""
+    found: dict[str, dict[str, float]] = {}
+    for finding in findings:
+        label, value = finding.label, score(finding)
+        if label not in _NOTHING_SCORED:
+            continue
+        scores = found.get(finding.part)
+        if scores is None:
+            found[finding.part] = {label: value}
+        elif value > scores.get(label, -1.0):
+            scores[label] = value
+    return found
 
 
 def _searched(inspection: Inspection) -> set[str]:
