@@ -23,13 +23,10 @@ pytestmark = [
 POLICY = """\
 version: 1
 description: Who asks who somebody is, is shown no faces.
-extends: [photo-privacy-rewrite]
+extends: [photo-privacy-blur]
 override:
   - id: identity
     when: images > 0 && identity >= threshold.identity && (has_faces || !faces_known)
-    edits:
-      - kind: blur_faces
-      - {kind: instruct, text: Name nobody.}
 """
 
 
@@ -79,4 +76,6 @@ def test_faces_are_blurred_where_somebody_is_asked_for(
     assert (faces_in(data), faces_in(sent)) == (1, 0)
     before, after = (np.asarray(opened(each).convert("RGB")) for each in (data, sent))
     assert np.array_equal(before[:, 500:], after[:, 500:])
-    assert upstream.last.json["messages"][0] == {"role": "system", "content": "Name nobody."}
+    told = upstream.last.json["messages"][0]
+    assert told["role"] == "system"
+    assert "without naming them" in told["content"]
