@@ -18,6 +18,7 @@ from service.own_checks.load import load as own_checks
 from service.policy.allow import expired
 from service.policy.case_file import Case
 from service.policy.cases import Outcome, files, run, untested
+from service.policy.compile import compile_policy
 from service.policy.diff import diff as differences
 from service.policy.document import PolicyError
 from service.policy.engine import Policy
@@ -25,7 +26,7 @@ from service.policy.explain import drawn
 from service.policy.explain import explain as explained
 from service.policy.load import load
 from service.policy.model import Decision
-from service.policy.resolve import resolve
+from service.policy.resolve import merge, resolve
 from service.policy.schema import schema as written_schema
 from service.rehearsal import report
 from service.rehearsal.asking import Asker, provider_of
@@ -59,7 +60,8 @@ def validate(
     detectors = {*VIEWS, *CHECKS, *(check.name for check in own_checks(settings.checks))}
     for path in policies or [settings.policy]:
         try:
-            policy, resolved = load(path, detectors), resolve(path)
+            resolved = merge(path)
+            policy = compile_policy(resolved, detectors)
         except PolicyError as error:
             wrong.append(error)
             continue

@@ -15,6 +15,7 @@ from detectors.checks.judge import PLACES
 from detectors.checks.label_map import NONE
 from detectors.checks.verdict import AnswerForm
 from detectors.contract.labels import LABELS
+from detectors.views import faces
 from service.own_checks.model import ChecksFile, OwnJudge, OwnModel
 from service.policy.spelling import nearest
 
@@ -47,7 +48,7 @@ def misfits(file: ChecksFile, folder: Path, environ: Mapping[str, str]) -> Itera
     """All that does not fit: (where, what, fix). ``folder`` is the one that the file is in."""
     if not file.models and not file.judges:
         yield (), "it lists no check", "write `models:` or `judges:`, or do not name the file"
-    known = {*CHECKS, *VIEWS}
+    known = {*CHECKS, *VIEWS, faces.METHOD}  # the last is a view where its extra is installed
     lists: dict[str, Sequence[OwnModel | OwnJudge]] = {"models": file.models, "judges": file.judges}
     for kind, written in lists.items():
         for index, check in enumerate(written):

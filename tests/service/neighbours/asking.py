@@ -18,7 +18,7 @@ from service.fetch.client import Fetcher
 from service.neighbours.table import NEIGHBOURS
 from service.pipeline.consult import Desk
 from service.pipeline.examine import Examiner
-from service.pipeline.handle import Call
+from service.pipeline.handle import UNKEPT, Call, Ledger
 from service.pipeline.pool import InspectionPool
 from service.providers.base import Provider
 from service.settings import Settings
@@ -96,6 +96,7 @@ def ask(  # noqa: PLR0913 - what a call comes with, by name
     policy: Sequence[str] = (),
     fetcher: Fetcher | None = None,
     provider: Provider | None = None,
+    ledger: Ledger = UNKEPT,
 ) -> Told:
     """What the desk answers. The model's server is not there: whatever is forwarded is a 502."""
     plain = examining(folder, EDITS, *policy)
@@ -111,7 +112,7 @@ def ask(  # noqa: PLR0913 - what a call comes with, by name
         settings = Settings.read()
         upstream = Upstream(f"http://127.0.0.1:{free_port()}", settings)
         pool = InspectionPool(1, 1)
-        desk = Desk(examiner, upstream, pool, fetcher)
+        desk = Desk(examiner, upstream, pool, fetcher, ledger)
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         asked = provider or NEIGHBOURS["POST", path]
         reply = await desk.handle(Call(provider=asked, path=path, headers=(), body=raw))

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from service.pipeline.consult import Question
+from service.pipeline.handle import Ledger
 from service.providers.openai_chat import OpenAIChat
+from service.store.database import Database
+from service.store.writer import Limits, Writer
 from tests.service.neighbours.asking import ask
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -26,6 +29,14 @@ def test_an_inspection_that_fails_is_no_pass(tmp_path: Path) -> None:
     (gap,) = told.json["coverage"]["gaps"]
     assert (gap["part"], gap["kind"]) == ("/messages/0/content", "failed")
     assert "boom" not in gap["reason"]
+
+
+def test_a_full_store_turns_neighbours_away_where_records_are_required(tmp_path: Path) -> None:
+    writer = Writer(Database(f"sqlite:///{tmp_path}/audit.db"), limits=Limits(records=0))
+    told = ask(tmp_path, "/v1/guard", HELLO, ledger=Ledger(writer=writer, required=True))
+    writer.close()
+    assert told.status == 503
+    assert "the audit store takes no records" in told.json["error"]["message"]
 
 
 PLACES = {"/messages": "/rows", "/messages/2": "", "/messages/2/content/0": "/texts/4"}

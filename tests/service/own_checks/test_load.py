@@ -121,6 +121,7 @@ WRONG: list[tuple[str, str, str, str]] = [
         "`user`",
     ),
     (HEAD + HUB + GUARD, "7:9", "another check has this name", "one of its own"),
+    (HEAD + HUB.replace("one", "faces"), "3:9", "another check has this name", "one of its own"),
 ]
 
 
