@@ -60,6 +60,13 @@ FOUND = {
     "inverted": ImageOps.invert(code()),
     "in colours": code(dark="darkred", light="lightblue"),
     "faint": code(dark="#e6e6e6"),
+    "three levels from its paper": code(dark="#fcfcfc"),
+    "faint and large": on(photo(1, (1024, 768)), (code(dark="#f6f6f6", scale=12), (100, 80))),
+    "faint on a photo": on(photo(1), (code(dark="#f6f6f6"), (100, 80))),
+    "in hue only": code(dark="#b06060", light="#4f8a78"),
+    "in hue only, on a photo": on(photo(1), (code(dark="#b06060", light="#4f8a78"), (100, 80))),
+    "in one channel": code(dark="#ffffc8"),
+    "without a quiet zone": on(photo(3), (code().crop((16, 16, 132, 132)), (300, 200))),
     "beside print": on(receipt(), (code(), (150, 10))),
     "Aztec": barcode(SECRET, zxingcpp.BarcodeFormat.Aztec),
     "Data Matrix": barcode(SECRET, zxingcpp.BarcodeFormat.DataMatrix),
@@ -71,6 +78,15 @@ FOUND = {
 @pytest.mark.parametrize("name", FOUND)
 def test_a_code_is_read_whatever_way_it_stands(name: str) -> None:
     assert read(FOUND[name]) == SECRET
+
+
+def test_a_faint_copy_of_a_code_is_found_beside_it() -> None:
+    faint = code(dark="#f6f6f6")
+    page = on(photo(1, (800, 600)), (code(), (100, 80)), (faint, (500, 80)), (code(), (300, 400)))
+    (part,) = revealed(png(page))
+    assert isinstance(part, TextPart)
+    assert part.text.split("\n") == [SECRET] * 3
+    assert sorted(round(line.box[0][0] / 100) for line in part.lines) == [1, 3, 5]
 
 
 @pytest.mark.parametrize(
