@@ -3,8 +3,8 @@
     python -m benchmarks.written [--rows FOLDER] [--policy P] [--most N] [--to FOLDER]
 
 ``rows/*.jsonl`` hold `text`, `labels` (none is harmless), `lang`, `surface` (user, tool, document,
-image) and `label_kind`, the kind of attack that a row belongs to, its harmless neighbours too. Rows
-of the photo labels are asked beside a blank picture; what stands in a picture is drawn into one,
+image, answer) and `label_kind`, the kind of attack that a row belongs to, its harmless neighbours too. Rows
+of the photo labels are asked beside a blank picture, and answers given to one; what stands in a picture is drawn into one,
 with a question beside it that asks for nothing. The table is by kind, and by language where rows
 were written for that.
 """
@@ -81,6 +81,8 @@ def _row(number: int, source: str, row: dict[str, Any], folder: Path) -> dict[st
         return {**made, "image": name, "text": QUESTIONS[row["label_kind"]]}
     if row["surface"] in {"tool", "document"}:
         return {**made, "role": "tool"}
+    if row["surface"] == "answer":
+        return {**made, "role": "assistant", "image": BLANK}
     return {**made, "image": BLANK} if row["label_kind"] in PHOTO_PRIVACY_LABELS else made
 
 

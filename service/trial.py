@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
-from detectors.contract.exchange import TextPart
+from detectors.contract.exchange import Role, Shown, TextPart
 from service.app import examiner
 from service.errors import RequestError
 from service.pipeline import examine
@@ -39,24 +39,43 @@ class Trial:
     def examine(self, prompt: str, images: Sequence[Path], role: str) -> tuple[Examined, Trace]:
         """Examines a prompt with its pictures as the proxy would. Thread-safe.
 
+        A text of the role ``assistant`` is examined as the answer to a request that held as many
+        pictures; what is in them is not looked at.
+
         Raises:
             TrialError: a picture or the prompt cannot be read; the message names which.
         """
         if any("\ud800" <= character <= "\udfff" for character in prompt):
             raise TrialError("the prompt is not UTF-8 text")
+        if role == Role.ASSISTANT:
+            return self._answer(prompt, len(images))
         content: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
         content += [{"type": "image_url", "image_url": {"url": _uri(image)}} for image in images]
         body: Json = {"model": "check", "messages": [{"role": role, "content": content}]}
-        trace = Trace(
+        trace = self._trace()
+        try:
+            return examine.request(dump(body), self._provider, self.examiner, trace), trace
+        except RequestError as error:
+            raise TrialError(f"{_named(error, images, bool(prompt))}: {error.message}") from None
+
+    def _answer(self, text: str, pictures: int) -> tuple[Examined, Trace]:
+        message: Json = {"role": Role.ASSISTANT.value, "content": text}
+        body: Json = {"model": "check", "choices": [{"index": 0, "message": message}]}
+        exchange = replace(self._provider.read_answer(body), shown=Shown(pictures=pictures))
+        trace = self._trace()
+        with trace.timed("guard"):
+            inspection = self.examiner.inspect(exchange)
+        decision = self.examiner.decide(exchange, inspection, trace)
+        examined = Examined(body=body, exchange=exchange, inspection=inspection, decision=decision)
+        return examined, trace
+
+    def _trace(self) -> Trace:
+        return Trace(
             id="check",
             dialect=self._provider.dialect,
             policy=self.examiner.policy.hash,
             views=self._views,
         )
-        try:
-            return examine.request(dump(body), self._provider, self.examiner, trace), trace
-        except RequestError as error:
-            raise TrialError(f"{_named(error, images, bool(prompt))}: {error.message}") from None
 
 
 def _named(error: RequestError, images: Sequence[Path], prompted: bool) -> str:  # noqa: FBT001

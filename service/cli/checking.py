@@ -28,6 +28,7 @@ class Role(StrEnum):
     USER = "user"
     TOOL = "tool"
     SYSTEM = "system"
+    ASSISTANT = "assistant"
 
 
 def check(

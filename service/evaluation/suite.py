@@ -11,7 +11,7 @@ from typing import Final
 from detectors.contract.labels import LABELS
 
 HARMLESS: Final = "harmless"
-ROLES: Final = ("user", "tool", "system")
+ROLES: Final = ("user", "tool", "system", "assistant")
 FIELDS: Final = frozenset({"id", "text", "image", "role", "label", "source"})
 
 
@@ -24,7 +24,8 @@ class Row:
     """One request to examine.
 
     ``labels`` are those that it is known to carry, empty for a harmless one, and None where nothing
-    is known of it. ``role`` is whose text it is; ``image`` a picture beside it.
+    is known of it. ``role`` is whose text it is; ``image`` a picture beside it. A row of
+    ``assistant`` is an answer, and its picture stood in the request.
     """
 
     id: str
