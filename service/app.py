@@ -16,20 +16,13 @@ from detectors.cache import VerdictCache
 from detectors.catalogue import CHECKS, views
 from detectors.inspect import Inspector
 from detectors.media.decode import Limits
-from service.errors import (
-    BodyTooLarge,
-    GlassgateError,
-    Malformed,
-    SlowBody,
-    UnknownEndpoint,
-    UnsupportedEncoding,
-)
+from service.errors import GlassgateError, Malformed
 from service.fetch.client import Fetcher
 from service.fetch.rules import Rules
 from service.neighbours.table import NEIGHBOURS
 from service.own_checks.load import load as own_checks
-from service.pipeline.caller import Callers
 from service.pipeline.consult import Desk
+from service.pipeline.door import Door, Head
 from service.pipeline.examine import Examiner
 from service.pipeline.handle import PASSED, Call, Ledger, Reply
 from service.pipeline.in_force import InForce
@@ -37,7 +30,7 @@ from service.pipeline.pool import InspectionPool
 from service.pipeline.uploads import Uploads, by
 from service.policy.compile import compile_policy
 from service.policy.resolve import Resolved, merge
-from service.providers.table import ENDPOINTS, FALLBACK, find, passes
+from service.providers.table import ENDPOINTS, FALLBACK
 from service.settings import Settings
 from service.store.capture import vault
 from service.store.database import Database
@@ -48,14 +41,6 @@ from service.telemetry import metrics
 from service.upstream import Upstream, passing
 
 CLIENT_GONE: Final = 499  # nginx's word in its log; nobody is there to read it
-NO_ENDPOINT: Final = (
-    "this path is not inspected here, so it does not pass; the operator can let it pass with "
-    "GLASSGATE_PASS_THROUGH"
-)
-NO_SOCKET: Final = (
-    "a WebSocket (Realtime) is not inspected here, so none is opened; ask over HTTP, streamed if "
-    "you like"
-)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -93,12 +78,8 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     pool = InspectionPool(settings.threads, settings.queue)
     fetcher = _fetcher(settings)
     ledger = Ledger(writer=_writer(settings), required=settings.audit_full == "refuse")
-    callers = Callers(
-        tenant_header=settings.tenant_header.lower(),
-        groups={key: group for group, keys in settings.key_groups.items() for key in keys},
-    )
     gate = Desk(examiner, upstream, pool, fetcher, ledger)
-    allowed = set(settings.pass_through)
+    door = Door.of(settings, NEIGHBOURS if settings.neighbours else {})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -118,30 +99,24 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
 
     @app.api_route("/{path:path}", methods=METHODS)
     async def every_path(request: Request) -> Response:
-        path, query = _target(request)
-        provider = find(request.method, path, query, request.headers.get("content-type", ""))
-        passing_on = (request.method, path) in allowed or passes(request.method, path)
-        if provider is None and settings.neighbours and not passing_on:
-            provider = NEIGHBOURS.get((request.method, path))
+        head = _head(request)
+        provider = door.provider(head)
         try:
-            if request.headers.get("upgrade", "").lower() == "websocket":
-                raise UnknownEndpoint(NO_SOCKET)
+            door.check(head, provider)
+            body = await _body(request, head, door)
             if provider is not None:
-                body = await _body(request, settings)
                 call = Call(
                     provider=provider,
-                    path=path + query,
-                    headers=request.headers.items(),
+                    path=head.path + head.query,
+                    headers=head.headers,
                     body=body,
-                    callers=callers,
+                    callers=door.callers,
                 )
                 return _response(await _unless_gone(request, gate.handle(call)))
-            if passing_on:
-                with gate.passing() as trace:
-                    passed = await _pass(request, path + query, upstream, settings)
-                    trace.status = trace.upstream_status = passed.status_code
+            with gate.passing() as trace:
+                passed = await _pass(head, body, upstream)
+                trace.status = trace.upstream_status = passed.status_code
                 return passed
-            raise UnknownEndpoint(f"{request.method} on {NO_ENDPOINT}")
         except GlassgateError as error:
             return _response(gate.turned_away(error, provider or FALLBACK))
 
@@ -205,34 +180,24 @@ def _writer(settings: Settings) -> Writer | None:
     )
 
 
-def _target(request: Request) -> tuple[str, str]:
-    """The path as it came on the wire, undecoded, and the query with its question mark."""
+def _head(request: Request) -> Head:
+    """The request as it came on the wire, its path undecoded."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope["query_string"]
-    return raw.decode("latin-1"), f"?{query.decode('latin-1')}" if query else ""
+    return Head(
+        method=request.method,
+        path=raw.decode("latin-1"),
+        query=f"?{query.decode('latin-1')}" if query else "",
+        headers=request.headers.items(),
+    )
 
 
-async def _body(request: Request, settings: Settings) -> bytes:
-    """The whole body, within its limits of size and time."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedEncoding("send the body without content-encoding: it is inspected")
-    limit = settings.body_limit
-    too_large = BodyTooLarge(f"the body has more than {limit} bytes, the limit here")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
-        raise too_large
-    body = bytearray()
+async def _body(request: Request, head: Head, door: Door) -> bytes:
+    """The whole body. Raises as the door does, and if the client goes away."""
     try:
-        async with asyncio.timeout(settings.body_timeout_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
-    except TimeoutError:
-        raise SlowBody("the body did not arrive in time") from None
+        return await door.body(head, request.stream())
     except ClientDisconnect:
         raise Malformed("the body broke off: the client went away") from None
-    return bytes(body)
 
 
 async def _unless_gone(request: Request, handling: Coroutine[None, None, Reply]) -> Reply | None:
@@ -278,10 +243,10 @@ class _Streamed(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _pass(request: Request, target: str, upstream: Upstream, settings: Settings) -> Response:
+async def _pass(head: Head, body: bytes, upstream: Upstream) -> Response:
     """Hands an endpoint on as it is, both ways."""
-    body = await _body(request, settings)
-    opened = upstream.open(request.method, target, passing(request.headers.items()), body)
+    target = head.path + head.query
+    opened = upstream.open(head.method, target, passing(head.headers), body)
     answer = await opened.__aenter__()
 
     async def chunks() -> AsyncIterator[bytes]:

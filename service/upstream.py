@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -35,17 +36,16 @@ NOT_FORWARDED: Final = frozenset(
 OWN_PREFIX: Final = "x-glassgate-"
 
 
-class Answer:
+class Answer(ABC):
     """What the model's server says: its status, the headers that pass on, a body still to come.
 
-    Whoever has it closes it.
+    Whoever has it closes it. ``limit`` is how many bytes the body may have.
     """
 
-    def __init__(self, response: httpx.Response, limit: int) -> None:
-        self._response = response
+    def __init__(self, status: int, headers: Headers, limit: int) -> None:
+        self.status = status
+        self.headers: Headers = passing(headers)
         self._limit = limit
-        self.status = response.status_code
-        self.headers: Headers = passing(response.headers.multi_items())
 
     @property
     def streamed(self) -> bool:
@@ -61,20 +61,49 @@ class Answer:
             UpstreamMalformed: more came than an answer may have, or it was no HTTP.
         """
         size = 0
-        with _mapped():
-            async for chunk in self._response.aiter_bytes():
-                size += len(chunk)
-                if size > self._limit:
-                    raise UpstreamMalformed(f"the answer has more than {self._limit} bytes")
-                yield chunk
+        async for chunk in self._body():
+            size += len(chunk)
+            if size > self._limit:
+                raise UpstreamMalformed(f"the answer has more than {self._limit} bytes")
+            yield chunk
 
     async def whole(self) -> bytes:
         """The whole body. Raises as ``chunks`` does."""
         return b"".join([chunk async for chunk in self.chunks()])
 
+    @abstractmethod
     async def close(self) -> None:
-        """Ends the connection, unless the body was read to its end."""
+        """Lets the answer go, whether its body was read to the end or not."""
+
+    @abstractmethod
+    def _body(self) -> AsyncIterator[bytes]:
+        """The body as it comes, however large. Raises as ``chunks`` does."""
+
+
+class Sender(Protocol):
+    """Who hands on what may pass, and has the answer."""
+
+    async def send(
+        self, path: str, headers: Headers, body: bytes, kind: str = "application/json"
+    ) -> Answer:
+        """Sends a body of this content type; what comes is the answer's head."""
+        ...
+
+
+class _Response(Answer):
+    """An answer on a connection of our own."""
+
+    def __init__(self, response: httpx.Response, limit: int) -> None:
+        super().__init__(response.status_code, response.headers.multi_items(), limit)
+        self._response = response
+
+    async def close(self) -> None:
         await self._response.aclose()
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        with _mapped():
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
 
 
 class Upstream:
@@ -107,7 +136,7 @@ class Upstream:
         """
         own = [(name, value) for name, value in passing(headers) if name != "content-type"]
         sent = [*own, ("content-type", kind)]
-        return Answer(await self._begin("POST", path, sent, body), self._limit)
+        return _Response(await self._begin("POST", path, sent, body), self._limit)
 
     @asynccontextmanager
     async def open(

@@ -31,7 +31,7 @@ from service.providers.base import Brings, Provider, TakesForms
 from service.providers.strict_json import Json
 from service.store.record import recorded
 from service.store.writer import Writer
-from service.upstream import Answer, Upstream
+from service.upstream import Answer, Sender
 
 JSON: Final = "application/json"
 # Stands for the dialect of what passes uninspected.
@@ -47,6 +47,7 @@ class Call:
     """A request to an endpoint of a dialect; ``path`` as it came, with its query.
 
     ``callers`` says who calls: of the headers, the policy that decides sees those that it names.
+    ``sender`` hands it on where that is not the gate's own client of the model's server.
     """
 
     provider: Provider
@@ -54,15 +55,20 @@ class Call:
     headers: Sequence[tuple[str, str]]
     body: bytes
     callers: Callers = UNKNOWN
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the client gets. A body that is a stream must be closed, however the call ends."""
+    """What the client gets. A body that is a stream must be closed, however the call ends.
+
+    ``passed_on`` tells the model's own answer, edited or not, from what the gate says instead.
+    """
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes | AsyncGenerator[bytes, None]
+    passed_on: bool = False
 
     @property
     def whole(self) -> bool:
@@ -92,7 +98,7 @@ class Gate:
     def __init__(
         self,
         examiner: Examiner,
-        upstream: Upstream,
+        upstream: Sender,
         pool: InspectionPool,
         fetcher: Fetcher | None = None,
         ledger: Ledger = UNKEPT,
@@ -167,7 +173,8 @@ class Gate:
             return _refused(examined, examined.decision, provider, trace)
         with trace.timed("send"):
             kind, body = await _written(examined.body, provider)
-            answer = await self._upstream.send(call.path, call.headers, body, kind)
+            sender = call.sender or self._upstream
+            answer = await sender.send(call.path, call.headers, body, kind)
         trace.upstream_status = answer.status
         reply: Reply | None = None
         try:
@@ -268,7 +275,8 @@ def receipt(trace: Trace) -> list[tuple[str, str]]:
 
 def _reply(answer: Answer, body: bytes | AsyncGenerator[bytes, None], trace: Trace) -> Reply:
     trace.status = answer.status
-    return Reply(status=answer.status, headers=[*answer.headers, *receipt(trace)], body=body)
+    headers = [*answer.headers, *receipt(trace)]
+    return Reply(status=answer.status, headers=headers, body=body, passed_on=True)
 
 
 def _refused(examined: Examined, decision: Decision, provider: Provider, trace: Trace) -> Reply:
