@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
@@ -40,6 +40,10 @@ from service.store.writer import Writer
 from service.telemetry import metrics
 from service.upstream import Upstream, passing
 
+if TYPE_CHECKING:
+    from service.neighbours.ext_proc.server import ExtProc
+
+DRAIN_S: Final = 10.0  # how long calls under way may take to end after a stop
 CLIENT_GONE: Final = 499  # nginx's word in its log; nobody is there to read it
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -82,8 +86,11 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     door = Door.of(settings, NEIGHBOURS if settings.neighbours else {})
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(served: FastAPI) -> AsyncIterator[None]:
+        if settings.ext_proc_port is not None:
+            served.state.ext_proc = await _ext_proc(settings, gate)
         yield
+        await end_ext_proc(served)
         await upstream.close()
         if fetcher is not None:
             fetcher.close()
@@ -121,6 +128,19 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
             return _response(gate.turned_away(error, provider or FALLBACK))
 
     return app
+
+
+async def _ext_proc(settings: Settings, gate: Desk) -> ExtProc:
+    """The server that Envoy asks. Its packages are an extra's, so they are imported only now."""
+    from service.neighbours.ext_proc.server import serve  # noqa: PLC0415
+
+    return await serve(settings, gate)
+
+
+async def end_ext_proc(app: FastAPI) -> None:
+    """Takes no more calls of Envoy's, if any were taken, and waits for those under way."""
+    if (server := getattr(app.state, "ext_proc", None)) is not None:
+        await server.end(DRAIN_S)
 
 
 def switch(app: FastAPI, in_force: InForce) -> None:

@@ -17,9 +17,10 @@ from typing import Final
 from prometheus_client import multiprocess
 
 from service.admin.app import WorkerState
+from service.app import DRAIN_S
 from service.reload import NotTaken
 from service.settings import Settings
-from service.worker import DRAIN_S, Ready, Report, Ruling, Switch, work
+from service.worker import Ready, Report, Ruling, Switch, work
 
 RESTART_S: Final = 1.0  # before a worker that ended is started anew
 TAKE_S: Final = 10.0  # a worker that takes no ruling within this time is ended and started anew

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from fastapi import FastAPI
 
 from service.admin.app import admin
 from service.crew import StartError, Supervisor
+from service.neighbours.ext_proc import extra
 from service.reload import LOOK_S as FILES_LOOK_S
 from service.reload import Reload
 from service.sandbox.app import sandbox
@@ -31,22 +33,32 @@ from service.store.capture import vault
 from service.store.database import Database
 from service.store.files import Files
 
-__all__ = ["StartError", "serve"]
+__all__ = ["Ports", "StartError", "serve"]
 
 LOOK_S: Final = 0.1  # between two looks at the workers
 BACKLOG: Final = 2048
 
 
-def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the service listens; ``ext_proc`` is None where Envoy is not answered."""
+
+    proxy: int
+    admin: int
+    ext_proc: int | None = None
+
+
+def serve(settings: Settings, started: Callable[[Ports], None]) -> None:
     """Runs the service until a signal ends it.
 
-    ``started`` is called once when it is ready, with the ports of the proxy and of the admin
-    listener.
+    ``started`` is called once when it is ready.
 
     Raises:
         StartError, SettingsError, PolicyError, StoreError: it cannot start; the message says what
             and where.
     """
+    if settings.ext_proc_port is not None:
+        extra.need()
     # A worker that is started anew decides as its siblings do, whatever became of the files.
     key = vault(settings.audit_key.get_secret_value(), settings.audit_key_file)
     policy = Reload(settings.policy, keeps=bool(settings.audit) and key is not None)
@@ -63,9 +75,14 @@ def serve(settings: Settings, started: Callable[[int, int], None]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(settings: Settings, policy: Reload, started: Callable[[int, int], None]) -> None:
+async def _serve(settings: Settings, policy: Reload, started: Callable[[Ports], None]) -> None:
     listener = _bind(settings.host, settings.port)
     operator = _bind(settings.admin_host, settings.admin_port, "admin-")
+    envoys = None
+    if settings.ext_proc_port is not None:
+        envoys = _share(settings.host, settings.ext_proc_port)
+        settings = settings.model_copy(update={"ext_proc_port": _port(envoys)})
+    ports = Ports(proxy=_port(listener), admin=_port(operator), ext_proc=settings.ext_proc_port)
     servers: list[_Quiet] = []
     upstream_url = settings.upstream
     if upstream_url == SANDBOX:
@@ -80,7 +97,7 @@ async def _serve(settings: Settings, policy: Reload, started: Callable[[int, int
     try:
         servers.append(_listen(admin(supervisor, policy), operator))
         watching = asyncio.create_task(_watch_files(policy, ending))
-        await _watch(supervisor, lambda: started(_port(listener), _port(operator)))
+        await _watch(supervisor, lambda: started(ports))
     finally:
         ending.set()
         if watching is not None:
@@ -89,6 +106,8 @@ async def _serve(settings: Settings, policy: Reload, started: Callable[[int, int
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*(server.task for server in servers))
+        if envoys is not None:
+            envoys.close()
 
 
 async def _watch(supervisor: Supervisor, ready: Callable[[], None]) -> None:
@@ -160,6 +179,20 @@ def _bind(host: str, port: int, kind: str = "") -> socket.socket:
     listener.setblocking(False)
     listener.set_inheritable(True)
     return listener
+
+
+def _share(host: str, port: int) -> socket.socket:
+    """A socket that holds a port for the workers, each of which listens there with SO_REUSEPORT.
+
+    It never listens itself. Raises as ``_bind`` does.
+    """
+    free = _bind(host, port, "ext-proc-")  # to share a port with a stranger would be no error
+    with free:
+        address = free.getsockname()
+    held = socket.socket(free.family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(address)
+    return held
 
 
 def _port(listener: socket.socket) -> int:

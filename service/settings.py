@@ -21,7 +21,7 @@ MOST_PORT: Final = 65535
 SANDBOX: Final = "sandbox"
 PREFIX: Final = "GLASSGATE_"
 FLAGS: Final = frozenset(
-    {"upstream", "host", "port", "admin_host", "admin_port", "policy", "workers"}
+    {"upstream", "host", "port", "admin_host", "admin_port", "ext_proc_port", "policy", "workers"}
 )
 """Settings that are flags of ``glassgate serve`` too."""
 
@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="port of the proxy; 0 picks a free one")
     admin_host: str = Field("127.0.0.1", min_length=1, description="address of the admin listener")
     admin_port: int = Field(8081, ge=0, le=65535, description="port of the admin listener")
+    ext_proc_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port at which Envoy's ext_proc filter is answered; not at all if empty",
+    )
     policy: Path = Field(DEFAULT_POLICY, description="the policy file")
     workers: int = Field(1, ge=1, le=64, description="worker processes")
     threads: int = Field(
@@ -198,6 +204,11 @@ class Settings(BaseSettings):
             return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
+
+
+def target(host: str, port: int) -> str:
+    """An address as URLs write it: an IPv6 one stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _host(url: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -18,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from detectors.contract.detector import DetectorError
-from service.app import examiner, proxy, switch
+from service.app import DRAIN_S, end_ext_proc, examiner, proxy, switch
 from service.pipeline.examine import Examiner
 from service.pipeline.in_force import InForce
 from service.policy.compile import compile_policy
@@ -26,8 +27,6 @@ from service.policy.document import PolicyError
 from service.policy.resolve import Resolved
 from service.settings import Settings
 from service.telemetry import lines
-
-DRAIN_S = 10  # how long requests under way may take to end after a stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +102,25 @@ def work(
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=int(DRAIN_S),
         ws="none",
         h11_max_incomplete_event_size=64 * 1024,
     )
     with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has drained
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server at whose end no call is taken any more, over HTTP or from Envoy."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        async with asyncio.TaskGroup() as ending:
+            ending.create_task(end_ext_proc(self._app))
+            await super().shutdown(sockets)
 
 
 def _keep_memory() -> None:

@@ -12,8 +12,9 @@ import typer
 
 from service import doctor as doctors
 from service.demo import write_demo, write_requests
+from service.serve import Ports
 from service.serve import serve as run
-from service.settings import Settings, SettingsError
+from service.settings import Settings, SettingsError, target
 from service.telemetry import lines
 
 CHAT = "/v1/chat/completions"
@@ -27,6 +28,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of the proxy; 0 picks one.")] = None,
     admin_host: Annotated[str | None, typer.Option(help="Address of the admin listener.")] = None,
     admin_port: Annotated[int | None, typer.Option(help="Port of the admin listener.")] = None,
+    ext_proc_port: Annotated[
+        int | None, typer.Option(help="Port for Envoy's ext_proc filter; none if not given.")
+    ] = None,
     policy: Annotated[Path | None, typer.Option(help="The policy file.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     demo: Annotated[
@@ -40,16 +44,19 @@ def serve(
         port=port,
         admin_host=admin_host,
         admin_port=admin_port,
+        ext_proc_port=ext_proc_port,
         policy=policy,
         workers=workers,
     )
     lines.configure(settings.log_level)
     requests = _written(write_requests, demo) if demo else ()
 
-    def started(proxy_port: int, admin_port: int) -> None:
-        proxy = _url(settings.host, proxy_port)
+    def started(ports: Ports) -> None:
+        proxy = _url(settings.host, ports.proxy)
         typer.echo(f"Glassgate  {proxy}  ->  {settings.upstream}")
-        typer.echo(f"admin      {_url(settings.admin_host, admin_port)}  /metrics /readyz")
+        typer.echo(f"admin      {_url(settings.admin_host, ports.admin)}  /metrics /readyz")
+        if ports.ext_proc is not None:
+            typer.echo(f"ext_proc   {target(settings.host, ports.ext_proc)}")
         typer.echo(f"policy     {settings.policy}")
         for request in requests:
             typer.echo(f"try        curl -s {proxy}{CHAT} -d @{shlex.quote(str(request))}")
@@ -76,7 +83,7 @@ def doctor() -> None:
 
 
 def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{target(host, port)}"
 
 
 def _written(write: Callable[[Path], tuple[Path, Path]], folder: Path) -> tuple[Path, Path]:
