@@ -10,6 +10,7 @@ from detectors.checks.classifier import Classifier
 from detectors.checks.echo import Echo
 from detectors.checks.links import Links
 from detectors.checks.patterns import Patterns
+from detectors.checks.places import Places
 from detectors.contract.detector import Check, View
 from detectors.views.decode.view import Decode
 from detectors.views.document.view import Document
@@ -35,6 +36,7 @@ VIEWS: Final[dict[str, Callable[[], View]]] = {
 CHECKS: Final[dict[str, Callable[[], Check]]] = {
     "classifier": Classifier.load,
     "patterns": Patterns,
+    "places": Places.load,
     "links": Links,
     "echo": Echo,
 }

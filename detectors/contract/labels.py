@@ -27,12 +27,18 @@ PHOTO_PRIVACY_LABELS: Final = ("identity", "location", "sensitive_attribute", "a
 CLASSIFIER_LABELS: Final = (*INSTRUCTION_LABELS, *HAZARDS, *PHOTO_PRIVACY_LABELS)
 HARM: Final = "harm"
 DATA_EXFILTRATION: Final = "data_exfiltration"
+LOCATION_COUNTRY: Final = "location_country"
+LOCATION_CITY: Final = "location_city"
+LOCATION_NEIGHBOURHOOD: Final = "location_neighbourhood"
+LOCATION_EXACT: Final = "location_exact"
 LOCATION_ADDRESS: Final = "location_address"
 LOCATION_COORDINATES: Final = "location_coordinates"
 SYSTEM_PROMPT_LEAK: Final = "system_prompt_leak"
 UNGROUNDED_QUOTE: Final = "ungrounded_quote"
 ANSWER_LABELS: Final = (
-    *(DATA_EXFILTRATION, LOCATION_ADDRESS, LOCATION_COORDINATES),
+    DATA_EXFILTRATION,
+    *(LOCATION_COUNTRY, LOCATION_CITY, LOCATION_NEIGHBOURHOOD, LOCATION_EXACT),
+    *(LOCATION_ADDRESS, LOCATION_COORDINATES),
     *(SYSTEM_PROMPT_LEAK, UNGROUNDED_QUOTE),
 )
 """Labels of a model's own words only."""

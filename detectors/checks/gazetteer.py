@@ -1,0 +1,45 @@
+"""The names of places, each with the level of GPTGeoChat that it tells.
+
+``names.txt.gz`` is made by ``training/gazetteer.py``; its card says from what.
+"""
+
+from __future__ import annotations
+
+import gzip
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from detectors.contract.detector import ModelError
+
+FILE: Final = Path(__file__).parents[1] / "models" / "gazetteer" / "names.txt.gz"
+
+
+class Level(StrEnum):
+    """How finely a name tells where something is, from coarse to fine; one letter in the file."""
+
+    WIDE = "w"
+    COUNTRY = "c"
+    REGION = "r"
+    CITY = "t"
+    NEIGHBOURHOOD = "n"
+    EXACT = "e"
+
+
+@lru_cache(maxsize=1)
+def names() -> dict[str, str]:
+    """Folded name → letter of its level, a capital where the name is a common word too.
+
+    Raises ModelError if the file is missing or broken.
+    """
+    try:
+        text = gzip.decompress(FILE.read_bytes()).decode()
+        return {name: level for level, _, name in (line.partition("\t") for line in text.splitlines())}
+    except (OSError, EOFError, ValueError) as error:
+        raise ModelError(f"{FILE.name}, the names of places, cannot be read: {error}") from error
+
+
+def folded(name: str) -> str:
+    """A name as it is looked up: without case, and with one kind of apostrophe, hyphen and space."""
+    return name.casefold().replace("’", "'").replace("-", " ")

