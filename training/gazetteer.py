@@ -50,7 +50,12 @@ FORENAMES: Final = frozenset(
     "madison marino martin mercedes morgan nancy regina savannah sierra tyler victoria wesley "
     "winston xavier".split()
 )
-NO_PLACES: Final = frozenset(("里加", "カノ", "ラサ", "العمارة", "सारी", "平和", "大和", "बाथ"))
+NO_PLACES: Final = frozenset(folded(name) for name in 
+    (
+        *("里加", "カノ", "ラサ", "平和", "大和", "العمارة", "طراز", "المشهد", "مشهد", "المدينة", "خفي"),
+        *("सारी", "बाथ", "काली", "march", "may", "august", "grad", "la", "ende", "wetter"),
+    )
+)
 """Names in scripts without capitals that are words or parts of words far more often."""
 NOT_ALONE: Final = NOUNS | FORENAMES
 _LATIN_WORD: Final = re.compile(r"(?<![\w'’-])[A-Za-zÀ-ÖØ-öø-ÿ]+(?![\w'’-])")
@@ -67,7 +72,7 @@ def names() -> dict[str, str]:
     found: dict[str, str] = {}
     for name, level in (*_written(), *_countries(), *_cities()):
         key = folded(name)
-        if len(key) > 1 and key not in found and name not in NO_PLACES:
+        if len(key) > 1 and key not in found and key not in NO_PLACES:
             found[key] = level
     common = _common(found)
     return {

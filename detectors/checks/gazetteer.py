@@ -40,6 +40,14 @@ def names() -> dict[str, str]:
         raise ModelError(f"{FILE.name}, the names of places, cannot be read: {error}") from error
 
 
+_SPELLINGS: Final = {
+    **dict(zip(range(0x0958, 0x0960), "कखगजडढफय", strict=True)),
+    **dict.fromkeys((0x093C, *range(0x064B, 0x0653), 0x0640)),
+    **{ord(one): other for one, other in zip("أإآىँ’-", "اااي\u0902' ", strict=True)},
+}
+"""Letters that are written in several ways: dots and vowel signs that many leave out, hyphens."""
+
+
 def folded(name: str) -> str:
-    """A name as it is looked up: without case, and with one kind of apostrophe, hyphen and space."""
-    return name.casefold().replace("’", "'").replace("-", " ")
+    """A name as it is looked up: without case, and each letter in one spelling."""
+    return name.casefold().translate(_SPELLINGS)

@@ -60,7 +60,7 @@ PATTERNS: Final = (
         "location_coordinates",
         0.9,
         _form(
-            rf"{_DEGREES}\s{{0,2}}[NS]\b{_BETWEEN}{_DEGREES}\s{{0,2}}[EWO]\b|"
+            rf"{_DEGREES}\s{{0,2}}[NS](?![A-Za-zÀ-ÿ]){_BETWEEN}{_DEGREES}\s{{0,2}}[EWO](?![A-Za-zÀ-ÿ])|"
             rf"\b[NS]\s{{0,2}}{_DEGREES}{_BETWEEN}\b[EWO]\s{{0,2}}{_DEGREES}"
         ),
         _ANSWERING,
@@ -80,7 +80,7 @@ PATTERNS: Final = (
         "pair_of_decimals",
         "location_coordinates",
         0.6,
-        _form(rf"(?<![\d.]){_DECIMAL}\d°?,\s{{0,2}}{_DECIMAL}\d(?![\d.])"),
+        _form(rf"(?<![\d.]){_DECIMAL}\d°?,\s{{0,2}}{_DECIMAL}\d(?!\d|\.\d)"),
         _ANSWERING,
     ),
     Pattern(
@@ -154,7 +154,7 @@ class Patterns:
     """Finds the named forms in a text, each with its span."""
 
     name = "patterns"
-    version = "2"
+    version = "3"
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
         return [

@@ -27,7 +27,11 @@ _CAP: Final = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,30}"
 _NAME: Final = rf"(?P<name>{_CAP}(?:[ ](?:(?:of|the|and|de|la|du|del|da|do|of|St\.)[ ]){{0,2}}{_CAP}){{0,4}})"
 """Words with a capital letter, of any script with letters of two sizes."""
 _OF: Final = r"(?:(?:de|du|des|d['’]|del|la|le|les|los|las|el|da|do|das|dos|di|della|al)[ ]?){0,3}"
-_HAN: Final = r"[\u4e00-\u9fff]"
+_HAN: Final = (
+    r"(?:(?![这這那一座条條个個家某的是在有和与與了着著很几两些种本该各或到从對对把被不也就还又像您我你他她它们為为于於叫近等及])"
+    r"[\u4e00-\u9fff])"
+)
+"""A character that may stand in a name: no particle, measure word or pronoun of Chinese."""
 _ARABIC: Final = r"[\u0621-\u0652]"
 _HINDI: Final = r"[\u0900-\u0963]"
 
@@ -55,7 +59,7 @@ _ROMANCE_STREETS: Final = (
     "[Pp]iazza|[Cc]orso|[Rr]ua|[Tt]ravessa|[Pp]raça|[Ll]argo|[Aa]lameda"
 )
 _PREFIXED: Final = (
-    "[Hh]ot[eé]l|[Hh]ostal|[Pp]ousada|[Cc]af[eéè]|[Rr]estaurante?|[Bb]rasserie|[Bb]istrot?|[Tt]rattoria|"
+    "[Hh][oô]t[eé]l|[Hh]ostal|[Pp]ousada|[Cc]af[eéè]|[Rr]estaurante?|[Bb]rasserie|[Bb]istrot?|[Tt]rattoria|"
     "[Oo]steria|[Pp]izzeria|[Pp]adaria|[Ll]ivraria|[Bb]oulangerie|[Cc]hâteau|[Pp]arc|[Pp]arque|[Pp]ont|[Pp]uente|"
     "[Pp]onte|[Pp]alais|[Pp]alacio|[Pp]alácio|[Mm]usée|[Mm]useo|[Mm]useu|[Éé]glise|[Ii]glesia|"
     "[Ii]greja|[Cc]athédrale|[Cc]atedral|[Bb]asilique|[Bb]as[íi]lica|[Gg]are|[Ee]stación|"
@@ -69,7 +73,7 @@ _EN_OF: Final = (
     "University|Museum|Church|Cathedral|Basilica|Temple|Palace|Tower|Port|Statue|Gate|Castle|Fort|"
     "Bridge|Abbey|Mosque|Shrine|Monument|Bay|Cape"
 )
-_GERMAN_ENDS: Final = "straße|strasse|gasse|allee|damm|platz|weg|brücke"
+_GERMAN_ENDS: Final = "straße|strasse|gasse|allee|damm|platz|weg|brücke|markt|kirche"
 _GERMAN_WHOLE: Final = (
     "Dom|Münster|Hauptbahnhof|Bahnhof|Platz|Tor|Schloss|Zoo|Rathaus|Straße|Markt|Flughafen|Hafen|"
     "Marktplatz|Allee|Ring|Ufer|Brücke|Kirche|Kathedrale|Turm|Landstraße|Schule|Grundschule|"
@@ -117,7 +121,7 @@ def _forms() -> Iterator[Form]:
         (
             "quarter_named",
             Level.NEIGHBOURHOOD,
-            r"\b(?:quartier|faubourg|barrio|colonia|distrito|alcaldía|delegación|bairro|freguesia|zona|"
+            r"\b(?i:quartier|faubourg|barrio|colonia|distrito|alcaldía|delegación|bairro|freguesia|zona|"
             rf"barri|quartiere|rione|commune|comuna)[ ](?:\w{{3,12}}[ ]){{0,1}}{_OF}[«„“\"]?{_NAME}",
         ),
         # German
@@ -155,14 +159,14 @@ def _forms() -> Iterator[Form]:
             Level.EXACT,
             rf"(?P<name>{_HAN}{{2,6}}?)(?:路|大道|大街|巷|胡同|寺|塔|大桥|站|酒店|饭店|餐厅|大学|中学|小学|博物馆|"
             r"美术馆|广场|公园|教堂|机场|医院|宫|庙|古镇|夜市|步行街|咖啡馆|大厦|书店|体育场|动物园|码头|钟楼|古城|陵)"
-            r"(?![线由上过径径程点名])",
+            r"(?![线由过径程点名区區町市県县村])",
         ),
         (
             "eki",
             Level.EXACT,
             rf"(?P<name>(?:{_HAN}|[ァ-ヶーA-Za-z]){{1,12}}?)(?:駅|通り|大橋|橋|寺|神社|神宮|タワー|公園|大学|高校|高等学校|"
             r"小学校|中学校|美術館|博物館|城|ホテル|空港|市場|教会|大聖堂|広場|カフェ|レストラン|病院|商店街|劇場|"
-            r"ストリート|ビル|スタジアム|動物園|水族館|食堂|旅館|庭園)(?![前](?:の駅)|員|長|生)",
+            r"ストリート|ビル|スタジアム|動物園|水族館|食堂|旅館|庭園)(?!員|長|生|区|町|市|県|村)",
         ),
         # Arabic and Hindi
         (
@@ -194,7 +198,11 @@ def _forms() -> Iterator[Form]:
 
 FORMS: Final = tuple(_forms())
 
-GENERIC: Final = frozenset(
+ARTICLES: Final = frozenset(
+    "a an the this that these my your our his her its their one each every some any no in at on "
+    "what which another".split()
+)
+GENERIC: Final = ARTICLES | frozenset(
     folded(word)
     for word in (
         # English
@@ -239,7 +247,6 @@ GENERIC: Final = frozenset(
 """Words that make no name of what follows or precedes them: "a bridge", "the train station"."""
 
 _HAN_GENERIC: Final = re.compile(
-    r"[这那一座条個个家某的是在有和与了着很几两些种当本该各或到从對对把被中里上下不也都就还又可能像您我你他她它们]|"
     r"^(?:火车|地铁|汽车|公交|加油|车|高速|购物|商业|城市|主题|游乐|大型|著名|当地|国家|中心|道|公|马|铁|网|十字|乡间|林荫|"
     r"电|充电|变电|小|古|旧|老|繁华|热闹|普通|高层|摩天|观光|石|木|斜拉|拱|跨海|国际|星级|连锁|中式|西式|快|大|古老|哥特式|天主|"
     r"基督|现代|传统|历史|自然|艺术|综合|妇产|儿童|综合性|皇|故|早|晚|教|佛|寺|地下|最寄り|大|石|鉄|木|吊|歩道|横断歩|有名|"
@@ -249,8 +256,13 @@ _HAN_GENERIC: Final = re.compile(
 )
 
 
-def generic(name: str) -> bool:
-    """Whether what stands in a form's place for the name is no name."""
+def generic(name: str, form: str) -> bool:
+    """Whether what stands in a form's place for the name is no name.
+
+    A street may be called by any word: High Street, Brick Lane.
+    """
+    if form == "street":
+        return all(folded(word) in ARTICLES for word in name.split())
     if "\u3040" <= name[0] <= "\u9fff":
         return _HAN_GENERIC.search(name) is not None
     words = [folded(word).strip(" .,'s") or folded(word) for word in name.split()]

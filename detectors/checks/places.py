@@ -114,7 +114,7 @@ def _formed(text: str) -> list[Place]:
     for form in FORMS:
         for match in form.expression.finditer(text):
             group = match.lastgroup or "name"
-            if not generic(match[group]):
+            if not generic(match[group], form.name):
                 found.append(Place(*match.span(), form.level, form.name))
     return found
 
