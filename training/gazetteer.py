@@ -30,8 +30,10 @@ HERE: Final = Path(__file__).parent
 WORDS: Final = HERE.parent / "detectors" / "views" / "decode" / "words.txt"
 SMALLEST: Final = 5000
 """Inhabitants of a town whose own name is taken; GeoNames publishes this list."""
-EXONYMS_FROM: Final = 250_000
+EXONYMS_FROM: Final = 100_000
 """Inhabitants from which the names of other languages are taken too."""
+SURE_EXONYMS_FROM: Final = 250_000
+"""Below, they count with context only; short ones of scripts without capitals are left out."""
 KNOWN_FROM: Final = 100_000
 """Inhabitants from which a name alone is taken for the place; below, it may well be a surname."""
 BIG: Final = 200_000
@@ -129,7 +131,13 @@ def _cities() -> Iterator[tuple[str, str]]:
         known = town["population"] >= KNOWN_FROM
         own.append((town["name"], str(level) if known else level.upper()))
         if town["population"] >= EXONYMS_FROM:
-            other += [(name, level) for name in town["alternatenames"] if _of_our_scripts(name)]
+            large = town["population"] >= SURE_EXONYMS_FROM
+            for name in town["alternatenames"]:
+                if _LATIN.match(name) and len(name) > 3:
+                    other.append((name, str(level) if large else level.upper()))
+                elif any(script.match(name) for script in _OTHER_SCRIPTS):
+                    if large or (len(name) > 2 and name[0] > "\u3000"):
+                        other.append((name, str(level)))
     yield from own
     yield from other
 
@@ -142,12 +150,6 @@ def _part_of(town: dict[str, Any], city: dict[str, Any]) -> bool:
     north = (town["latitude"] - city["latitude"]) * 111.2
     east = (town["longitude"] - city["longitude"]) * 111.2 * math.cos(math.radians(city["latitude"]))
     return math.hypot(north, east) <= reach
-
-
-def _of_our_scripts(name: str) -> bool:
-    if _LATIN.match(name):
-        return len(name) > 3
-    return any(script.match(name) for script in _OTHER_SCRIPTS)
 
 
 def _common(levels: dict[str, str]) -> set[str]:

@@ -42,8 +42,30 @@ _TELLS: Final = re.compile(
     re.IGNORECASE,
 )
 """Words of a sentence that speaks of a picture, or of where something is."""
+_TOLD_BEFORE: Final = re.compile(
+    r"(?:\b(?:(?:taken|shot|snapped|photographed|captured)(?= )|posed|posing|standing|"
+    r"(?:photo|picture|image|shot|snapshot|scene|selfie|view)[ ](?:is|was|comes|seems|looks|shows)|"
+    r"(?:this|that|it)(?:['’]s|[ ](?:is|was|looks|must|could|might|appears|seems))|you(?:['’]re|[ ]are|[ ]were)|"
+    r"(?:location|city|country|place|where|aufnahmeort|ort|lieu|lugar|local)\"?:|i['’]d[ ]say|guess|recogni[sz]e|"
+    r"(?:foto|bild|aufnahme|szene)\b[^.!?]{0,30}\b(?:in|im|am|an|auf|aus|von|vor|zeigt|ist|wurde)|das[ ](?:ist|war|wurde)|"
+    r"dies[ ]ist|aufgenommen|entstanden|stehst|stand|würde[ ]sagen|tippe|"
+    r"(?:photo|image|cliché|scène)\b[^.!?]{0,40}\b(?:pris|vient|montre|passe)\w*|c['’](?:est|était)|vous[ ]étiez|posait|"
+    r"prise|je[ ]dirais|reconn\w+|(?:foto|imagen|imagem|escena|cena|fotografia|instantánea|instantâneo)\b[^.!?]{0,40}\b(?:tom\w+|"
+    r"hizo|sacó|muestra|mostra|está|fica|tirada|feit[ao])|(?:creo|acho)[ ]que[ ]é?s?|diría|diria|estabas|estava|posaba|"
+    r"posava|fue|foi|reconozco|reconheço)\b|(?:location|city|country|place|where|aufnahmeort|ort|lieu[ ]?|lugar|local)\"?:)"
+    r"[^.!?\n]{0,70}\Z",
+    re.IGNORECASE,
+)
+"""What says before a place that a picture was taken there, in languages that say it before."""
+_TOLD_AROUND: Final = re.compile(
+    r"拍摄|拍攝|拍的|拍照|快照来自|这里应该|這裡應該|这是|這是|位于|位於|地点|地點|那是在|站在|撮影|撮られ|写って|スナップ|ここは|これは|場所|"
+    r"画像の|写真ですね|لتقطت|لتُقطت|الصورة من|صورة جميلة|المكان|المشهد|اللقطة|التصوير|المصور|الموقع|ली गई|खींची|यह जगह|दृश्य|"
+    r"की तस्वीर|की है|स्थान|खड़ी|खड़ा|फ़ोटो|सुंदर तस्वीर"
+)
 _ENDS: Final = re.compile(r"[!?。！？।\n]|\.(?=\s+[^\Wa-z\d_]|\s*\Z)|[.؟]\s")
 _ABBREVIATED: Final = frozenset({"USA", "UAE", "EUA", "NYC", "CDMX"})
+MARKS: Final = 12
+"""Characters beside the name in an answer that is no more than a name."""
 _SHORT: Final = 60
 """Characters of an answer that is no more than a name."""
 _UNKNOWN: Final = re.compile(
@@ -99,14 +121,26 @@ class Context:
             return False
         return sure or placed or self._beside(before, after)
 
-    def tells(self, start: int, end: int) -> bool:
+    def told(self, start: int, end: int) -> bool:
+        """Whether the sentence says that a picture was taken at the place."""
+        low, high = self._sentence(start)
+        around = self._text[low:high]
+        return (
+            _TOLD_BEFORE.search(self._text, low, start) is not None
+            or _TOLD_AROUND.search(around) is not None
+            or len(self._text.strip()) - (end - start) <= MARKS
+        )
+
+    def _sentence(self, at: int) -> tuple[int, int]:
+        return next(
+            ((low, high) for low, high in self._sentences if low <= at < high), (0, len(self._text))
+        )
+
+    def tells(self, start: int) -> bool:
         """Whether the sentence around a place speaks of a picture, or of where something is."""
         if len(self._text) <= _SHORT:
             return True
-        for low, high in self._sentences:
-            if start < high and low < end:
-                return _TELLS.search(self._text, low, high) is not None
-        return False
+        return _TELLS.search(self._text, *self._sentence(start)) is not None
 
     def unknown(self) -> Iterator[tuple[int, int, int | None]]:
         """Names in a place's stead that may be in no list: from, to, and where the next name is.
@@ -118,7 +152,7 @@ class Context:
             if not (match["prep"] or match["guess"] or match["comma"]) or self._no_place(name):
                 continue
             placed = match["prep"] or match["guess"]
-            if not self.tells(match.start("name"), match.end("name")):
+            if not self.tells(match.start("name")):
                 continue
             yield (
                 *match.span("name"),

@@ -99,7 +99,15 @@ def _forms() -> Iterator[Form]:
             "numbered_district",
             Level.NEIGHBOURHOOD,
             r"(?P<name>\b\d{1,2}(?:st|nd|rd|th|e|er|ème|\.)?[ ]?(?:[Dd]istrict|[Aa]rrondissement|"
-            r"[Bb]ezirk|[Ww]ard|[Pp]recinct)\b|\b[Dd]istrito[ ]\d{1,2}\b)",
+            r"[Bb]ezirk|[Ww]ard|[Pp]recinct)\b|\b(?i:distrito|comuna|district|bezirk|zona)[ ]\d{1,2}\b)",
+        ),
+        (
+            "old_town",
+            Level.NEIGHBOURHOOD,
+            r"\b(?:[Oo]ld[ ][Tt]own|[Hh]istoric[ ][Cc]ent(?:re|er)|[Cc]ity[ ][Cc]ent(?:re|er)|Altstadt|Innenstadt|"
+            r"centro[ ]histórico|casco[ ]antiguo|vieille[ ]ville|centre[ ]historique)[ ](?:of|von|de|do|da)[ ]"
+            rf"(?P<name>{_CAP})|\b(?:[Dd]owntown|[Vv]ieux)[ -](?P<down>{_CAP})|"
+            rf"(?P<of>{_CAP})['’]s[ ](?:old[ ]town|historic[ ]cent(?:re|er)|city[ ]cent(?:re|er)|downtown)\b",
         ),
         ("sight", Level.EXACT, rf"\b{_NAME}[ ](?:{_EN_SIGHTS})\b"),
         ("sight_of", Level.EXACT, rf"\b(?:{_EN_OF})[ ]of[ ](?:the[ ])?{_NAME}"),
@@ -135,7 +143,7 @@ def _forms() -> Iterator[Form]:
             "viertel",
             Level.NEIGHBOURHOOD,
             r"\b(?P<name>[A-ZÄÖÜ][a-zäöüß]{2,20})(?:viertel|kiez|vorstadt)s?\b|"
-            r"\b(?P<old>[A-ZÄÖÜ][a-zäöüß]{2,20}er)[ ](?:Altstadt|Innenstadt|Viertel|Kiez|Stadtteil|Bezirk)\b",
+            r"\b(?P<old>[A-ZÄÖÜ][a-zäöüß]{2,20}er)[ ](?:Altstadt|Innenstadt|Viertel|Kiez|Stadtteil|Bezirk|Westen|Osten|Süden|Norden)\b",
         ),
         (
             "strasse",
@@ -144,6 +152,11 @@ def _forms() -> Iterator[Form]:
             rf"\b(?P<of>[A-ZÄÖÜ][a-zäöüß]{{2,20}}(?:er|sche[rnms]?))[ ](?:{_GERMAN_WHOLE})\b|"
             r"\b(?P<long>[A-ZÄÖÜ][\wäöüß.]{1,20}(?:-[A-ZÄÖÜ][\wäöüß.]{1,20}){0,3})-"
             rf"(?:{_GERMAN_WHOLE}|Haus|Arena|Halle|Denkmal|Weg|Gasse)\b",
+        ),
+        (
+            "tor",
+            Level.EXACT,
+            r"\b(?:vor[ ]dem|am|beim|zum|das)[ ](?P<name>[A-ZÄÖÜ][a-zäöüß]{3,20}?)s?tor\b",
         ),
         ("haus", Level.EXACT, rf"\b(?:{_GERMAN_BEFORE})[ ][„\"»]?{_NAME}"),
         # Chinese and Japanese
@@ -157,7 +170,7 @@ def _forms() -> Iterator[Form]:
         (
             "lu",
             Level.EXACT,
-            rf"(?P<name>{_HAN}{{2,6}}?)(?:路|大道|大街|巷|胡同|寺|塔|大桥|站|酒店|饭店|餐厅|大学|中学|小学|博物馆|"
+            rf"(?<![座個个家条條间間所幢栋处處])(?P<name>{_HAN}{{2,6}}?)(?:路|大道|大街|巷|胡同|寺|塔|大桥|站|酒店|饭店|餐厅|大学|中学|小学|博物馆|"
             r"美术馆|广场|公园|教堂|机场|医院|宫|庙|古镇|夜市|步行街|咖啡馆|大厦|书店|体育场|动物园|码头|钟楼|古城|陵)"
             r"(?![线由过径程点名区區町市県县村])",
         ),
@@ -178,7 +191,7 @@ def _forms() -> Iterator[Form]:
             "sharia",
             Level.EXACT,
             rf"(?<!{_ARABIC})[وبفل]?(?:شارع|فندق|مطعم|مقهى|مسجد|جامع|كنيسة|متحف|جامعة|مدرسة|محطة|مطار|ميدان|"
-            rf"ساحة|جسر|برج|قصر|قلعة|حديقة|سوق|مستشفى|معبد|كورنيش)[ ](?P<name>{_ARABIC}{{3,20}})",
+            rf"ساحة|جسر|برج|قصر|قلعة|حديقة|سوق|مستشفى|معبد|كورنيش)[ ](?![يتبلوفك])(?P<name>{_ARABIC}{{3,20}})",
         ),
         (
             "ilaka",
@@ -189,7 +202,7 @@ def _forms() -> Iterator[Form]:
             "marg",
             Level.EXACT,
             rf"(?P<name>{_HINDI}{{2,20}})[ ](?:रोड|मार्ग|स्ट्रीट|चौक|बाज़ार|बाजार|बाज़ार|मंदिर|मस्जिद|क़?िले|क़?िला|महल|स्टेशन|"
-            r"होटल|स्कूल|विद्यालय|विश्वविद्यालय|अस्पताल|संग्रहालय|पार्क|रेस्तराँ|रेस्टोरेंट|रेस्तरां|कैफ़े|कैफे|पुल|गुरुद्वारे?|"
+            r"होटल|ब्रिज|ड्राइव|लेन|बीच|मॉल|सर्कल|स्कूल|विद्यालय|विश्वविद्यालय|अस्पताल|संग्रहालय|पार्क|रेस्तराँ|रेस्टोरेंट|रेस्तरां|कैफ़े|कैफे|पुल|गुरुद्वारे?|"
             r"गुरुद्वारा|चर्च|टावर|मीनार|गेट|घाट|एयरपोर्ट|हवाई|मठ|मक़?बरा|मक़?बरे|झील|पैलेस|कॉलेज)",
         ),
     ):
@@ -226,7 +239,7 @@ GENERIC: Final = ARTICLES | frozenset(
         "kleine alte neue hoher langer breiter grüner andere anderer welcher dies wein bauern "
         "fisch arbeitsmarkt stamm treppen bürger rat hänge stahl stein holz zug fußgänger backstein "
         "dorfkirche pfarr stadt um ab hin rück um unter über weiter finanz schwarz besucher gäste "
-        "eltern kinder studenten lehrer studio wohnviertel stadtviertel altstadt innenstadt "
+        "fußball garten hof eingangs scheunen metall eisen holz eltern kinder studenten lehrer studio wohnviertel stadtviertel altstadt innenstadt "
         "villen arbeiter geschäftsviertel kneipen vergnügungs himmels vier dreiviertel drei "
         "immobilien arbeitsmarktes markt unser meister "
         # French, Spanish, Portuguese
@@ -236,7 +249,7 @@ GENERIC: Final = ARTICLES | frozenset(
         "كبير كبيرة صغير صغيرة قديم قديمة ضيق ضيقة مزدحم مزدحمة جميل جميلة حديث حديثة تقليدي تقليدية "
         "شعبي شعبية عام عامة من في على مع إلى الى عن هو هي هذا هذه كان التي الذي التى حيث هادئ هادئة سكني "
         "سكنية راقي راقية محلي محلية تاريخي تاريخية واسع واسعة طويل عريض أوروبي آسيوي مليء مليئة يبدو مرتفع "
-        "القطار القطارات المترو الحافلات الوقود مكتظ تجاري تجارية مثل أو عند بين خلال فاخر فاخرة "
+        "القطار القطارات المترو الحافلات الوقود مكتظ تجاري تجارية مثل أو عند بين خلال فاخر فاخرة فوق تحت أمام خلف قرب عبر ضخم ضخمة أثري أثرية خشبي خشبية أخضر بجانب "
         # Hindi
         "एक इस उस यह वह ये वे बड़ा बड़े बड़ी छोटा छोटे छोटी पुराना पुराने पुरानी नया नए सुंदर का के की को में पर से और या "
         "किसी कोई रेलवे बस मेट्रो प्राथमिक सरकारी हिंदू प्राचीन स्थानीय ऐतिहासिक शहरी ग्रामीण रिहायशी आवासीय पहाड़ी व्यस्त "
@@ -247,7 +260,7 @@ GENERIC: Final = ARTICLES | frozenset(
 """Words that make no name of what follows or precedes them: "a bridge", "the train station"."""
 
 _HAN_GENERIC: Final = re.compile(
-    r"^(?:火车|地铁|汽车|公交|加油|车|高速|购物|商业|城市|主题|游乐|大型|著名|当地|国家|中心|道|公|马|铁|网|十字|乡间|林荫|"
+    r"^(?:時計|钟|鐘|電波|展望|監視|绿顶|跨河|跨江|火车|地铁|汽车|公交|加油|车|高速|购物|商业|城市|主题|游乐|大型|著名|当地|国家|中心|道|公|马|铁|网|十字|乡间|林荫|"
     r"电|充电|变电|小|古|旧|老|繁华|热闹|普通|高层|摩天|观光|石|木|斜拉|拱|跨海|国际|星级|连锁|中式|西式|快|大|古老|哥特式|天主|"
     r"基督|现代|传统|历史|自然|艺术|综合|妇产|儿童|综合性|皇|故|早|晚|教|佛|寺|地下|最寄り|大|石|鉄|木|吊|歩道|横断歩|有名|"
     r"地元|近所|古い|仏教|国立|市立|県立|公立|私立|高級|観光|総合|高層|商業|青空|遊園|児童|鉄道|無人|ローカル|ビジネス|"

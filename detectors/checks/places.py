@@ -35,11 +35,11 @@ LABELS: Final[Mapping[Level, str]] = {
 }
 """A region is finer than a country, so who allows countries only does not allow it."""
 TOLD: Final = 0.9
-"""Score of a place in a sentence that speaks of where something is, or of a picture."""
+"""Score of a place in a sentence that says in so many words that a picture was taken there."""
 UNKNOWN: Final = 0.7
 """Score of a name that no list holds, where a place is named: taken for finer than a city."""
 NAMED: Final = 0.6
-"""Score of a place that is named in passing."""
+"""Score of a place that is named in any other way, perhaps in passing."""
 
 MOST_WORDS: Final = 6
 """Words of the longest name that is looked up; and characters, where a script sets no spaces, 8."""
@@ -89,9 +89,9 @@ class Places:
     def _findings(self, text: TextPart) -> Iterator[Finding]:
         context = Context(text.text)
         known = _named(text.text, context)
-        formed = _formed(text.text)
+        formed = [place for place in _formed(text.text) if not _inside(place, known)]
         for place in (*known, *formed):
-            score = TOLD if context.tells(place.start, place.end) else NAMED
+            score = TOLD if context.told(place.start, place.end) else NAMED
             yield self._finding(text, place, score)
         if known or formed:
             for place in _unknown(text.text, context, [*known, *formed]):
@@ -117,6 +117,11 @@ def _formed(text: str) -> list[Place]:
             if not generic(match[group], form.name):
                 found.append(Place(*match.span(), form.level, form.name))
     return found
+
+
+def _inside(place: Place, known: Iterable[Place]) -> bool:
+    """Whether it is no more than a known name, whose level is then the right one."""
+    return any(each.start <= place.start and place.end <= each.end for each in known)
 
 
 def _named(text: str, context: Context) -> list[Place]:
