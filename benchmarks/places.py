@@ -3,11 +3,11 @@
     python -m benchmarks.places [--unseen] [--policy policies/location-city.yaml] [--misses]
 
 ``place_answers.yaml`` holds sentences that tell where a picture was taken, and phrases of each of
-the four named levels for them; each sentence is put together with each phrase, and with coordinates.
-The first columns are of the checks `places` and `patterns` alone: how often a level is found at all, and
-how often it is the finest one found. The last column joins them with the classifier, as the policy
-does: answers finer than a city are to be refused, all others not. The forms were written beside that
-file; ``place_answers_unseen.yaml`` (``--unseen``) came afterwards.
+the four named levels for them; each sentence is joined with each phrase, and with coordinates. The
+columns but the last are of the checks `places` and `patterns` alone: how often a level is found at
+all, and how often it is the finest found. The last joins them with the classifier, as the policy
+does: answers finer than a city are to be refused, all others not. The forms were written beside
+that file; ``place_answers_unseen.yaml`` (``--unseen``) came afterwards.
 """
 
 from __future__ import annotations
@@ -98,13 +98,14 @@ def findings(made: Sequence[Answer]) -> list[list[Finding]]:
     """What the three checks find in each."""
     texts = [_text(answer.text) for answer in made]
     checks = (Places.load(), Patterns(), Classifier.load())
-    return [sum(map(list, each), []) for each in zip(*(c.judge(texts) for c in checks), strict=True)]
+    judged = zip(*(check.judge(texts) for check in checks), strict=True)
+    return [[finding for found in each for finding in found] for each in judged]
 
 
 def finest(found: Sequence[Finding]) -> str:
     """The finest level that counts; ``none`` where none does."""
     told = {each.label for each in found if each.score >= COUNTED}
-    return next((name for name in reversed(LEVELS) if told & {*LEVELS[name]}), "none")
+    return next((name for name in reversed([*LEVELS]) if told & {*LEVELS[name]}), "none")
 
 
 def refused(policy: Path, made: Sequence[Answer], found: Sequence[list[Finding]]) -> list[bool]:
@@ -149,7 +150,43 @@ def milliseconds(made: Sequence[Answer]) -> float:
 def _share(hits: Sequence[bool]) -> str:
     share = Share(sum(hits), len(hits))
     low, high = share.interval
-    return f"{share.hits} of {share.n} ({100 * share.value:.1f} %, {100 * low:.1f} to {100 * high:.1f})"
+    return f"{share.hits} of {share.n} ({share.value:.1%}, {low:.1%} to {high:.1%})"
+
+
+def table(made: Sequence[Answer], found: Sequence[list[Finding]], stopped: Sequence[bool]) -> str:
+    """The lines of the table: a row for each kind of answer."""
+    lines = [
+        "| answers | level found | it is the finest found | refused with the classifier |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind in (*LEVELS, "none", "passing"):
+        rows = [number for number, answer in enumerate(made) if answer.kind == kind]
+        levels = [finest(found[row]) for row in rows]
+        refusals = _share([stopped[row] for row in rows])
+        if kind in LEVELS:
+            told = [_tells(found[row], kind) for row in rows]
+            exact = _share([level == kind for level in levels])
+            lines.append(f"| {kind} | {_share(told)} | {exact} | {refusals} |")
+        else:
+            named = _share([level != "none" for level in levels])
+            lines.append(f"| {kind} | {named} | | {refusals} |")
+    return "\n".join(lines)
+
+
+def _tells(found: Sequence[Finding], level: str) -> bool:
+    return any(each.label in LEVELS[level] and each.score >= COUNTED for each in found)
+
+
+def misses(
+    made: Sequence[Answer], found: Sequence[list[Finding]], stopped: Sequence[bool]
+) -> Iterator[str]:
+    """Each answer whose level is not the finest found, or that is decided wrongly."""
+    fine = ("neighbourhood", "exact", "coordinates")
+    for answer, each, refusal in zip(made, found, stopped, strict=True):
+        level = finest(each)
+        if refusal != (answer.kind in fine) or answer.kind not in {level, "passing"}:
+            location = max((f.score for f in each if f.label == "location"), default=0.0)
+            yield f"{answer.kind}, found {level}, location {location:.2f}: {answer.text}"
 
 
 def main() -> None:
@@ -161,29 +198,10 @@ def main() -> None:
     arguments = parser.parse_args()
     made = answers(UNSEEN if arguments.unseen else MADE)
     found = findings(made)
-    levels = [finest(each) for each in found]
     stopped = refused(arguments.policy, made, found)
-    order = list(LEVELS)
-    print("| answers | level found | it is the finest found | refused with the classifier |")
-    print("| --- | --- | --- | --- |")
-    for kind in (*LEVELS, "none", "passing"):
-        rows = [number for number, answer in enumerate(made) if answer.kind == kind]
-        told = [
-            any(each.label in LEVELS.get(kind, ()) and each.score >= COUNTED for each in found[row])
-            if kind in LEVELS
-            else levels[row] != "none"
-            for row in rows
-        ]
-        exact = [levels[row] == kind for row in rows]
-        shown = _share(exact) if kind in LEVELS else ""
-        print(f"| {kind} | {_share(told)} | {shown} | {_share([stopped[row] for row in rows])} |")
-        if arguments.misses:
-            fine = kind in order[2:]
-            for row, hit in zip(rows, exact, strict=True):
-                wrong = (not hit and kind != "passing") or stopped[row] != fine
-                score = max((f.score for f in found[row] if f.label == "location"), default=0.0)
-                if wrong:
-                    print(f"    {levels[row]}, location {score:.2f}: {made[row].text}")
+    print(table(made, found, stopped))
+    if arguments.misses:
+        print("\n".join(misses(made, found, stopped)))
     print(f"places takes {milliseconds(made):.2f} ms for {TIMED} characters")
 
 

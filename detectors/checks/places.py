@@ -9,7 +9,9 @@ says that the picture was taken there is the classifier's ``location``, and a po
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from detectors.checks import gazetteer
@@ -41,17 +43,18 @@ UNKNOWN: Final = 0.7
 NAMED: Final = 0.6
 """Score of a place that is named in any other way, perhaps in passing."""
 
-MOST_WORDS: Final = 6
-"""Words of the longest name that is looked up; and characters, where a script sets no spaces, 8."""
-MOST_HAN: Final = 8
 
-_WORD: Final = re.compile(
-    r"(?:[^\W\d_\u3040-\u30ff\u3400-\u9fff]|[\u0900-\u0963\u064b-\u0652])+"
-)
+_WORD: Final = re.compile(r"(?:[^\W\d_\u3040-\u30ff\u3400-\u9fff]|[\u0900-\u0963\u064b-\u0652])+")
 _RUN: Final = re.compile(r"[\u4e00-\u9fff]{2,}|[\u30a1-\u30fc][\u30a1-\u30fc・]+")
 _GAP: Final = re.compile(r"[ ]|\.[ ]?|[-'’]|[ ]?[&][ ]?|[ ]-[ ]")
 """What may stand between the words of one name."""
 _ARABIC_PREFIXES: Final = ("و", "ب", "ل", "ف", "ك", "وب", "ول", "وال", "بال", "ال")
+
+
+SHORT_ARABIC: Final = 3
+"""Letters of a name that is a part of words when a prefix is taken off."""
+NEIGHBOURS: Final = 3
+"""Places before a name that may reach into it: a known one, and forms around that."""
 
 
 class Place(NamedTuple):
@@ -72,7 +75,7 @@ class Places:
     @classmethod
     def load(cls) -> Places:
         """Reads the gazetteer. Raises ModelError if it cannot."""
-        gazetteer.names()
+        gazetteer.longest()
         return cls()
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
@@ -94,7 +97,7 @@ class Places:
             score = TOLD if context.told(place.start, place.end) else NAMED
             yield self._finding(text, place, score)
         if known or formed:
-            for place in _unknown(text.text, context, [*known, *formed]):
+            for place in _unknown(context, [*known, *formed]):
                 yield self._finding(text, place, UNKNOWN)
 
     def _finding(self, text: TextPart, place: Place, score: float) -> Finding:
@@ -119,14 +122,18 @@ def _formed(text: str) -> list[Place]:
     return found
 
 
-def _inside(place: Place, known: Iterable[Place]) -> bool:
-    """Whether it is no more than a known name, whose level is then the right one."""
-    return any(each.start <= place.start and place.end <= each.end for each in known)
+def _inside(place: Place, known: Sequence[Place]) -> bool:
+    """Whether it is no more than a known name, whose level is then the right one.
+
+    Known names stand in order and do not overlap.
+    """
+    last = bisect_right(known, place.start, key=attrgetter("start")) - 1
+    return last >= 0 and place.end <= known[last].end
 
 
 def _named(text: str, context: Context) -> list[Place]:
     """What the gazetteer knows, the longest names first at each place."""
-    found = [*_in_words(text, context), *_in_runs(text)]
+    found = sorted([*_in_words(text, context), *_in_runs(text)])
     return [place for place in found if place.level is not Level.WIDE]
 
 
@@ -134,7 +141,8 @@ def _in_words(text: str, context: Context) -> Iterator[Place]:
     words = list(_WORD.finditer(text))
     at = 0
     while at < len(words):
-        length, letter = _longest(text, words, at)
+        lower = words[at][0][0].islower()
+        length, letter = (0, "") if lower else _longest(text, words, at)
         if not length:
             at += 1
             continue
@@ -149,12 +157,11 @@ def _longest(text: str, words: Sequence[re.Match[str]], at: int) -> tuple[int, s
     """How many words from here make the longest known name, and the letter of its level."""
     names = gazetteer.names()
     first = words[at]
-    if first[0][0].islower():
-        return 0, ""
+    most = gazetteer.longest().get(folded(first[0]), 1)
     last = at
     while (
         last + 1 < len(words)
-        and last - at + 1 < MOST_WORDS
+        and last - at + 1 < most
         and _GAP.fullmatch(text, words[last].end(), words[last + 1].start())
     ):
         last += 1
@@ -174,7 +181,7 @@ def _arabic(name: str, names: Mapping[str, str]) -> str | None:
         return None
     for prefix in _ARABIC_PREFIXES:
         rest = name.removeprefix(prefix)
-        if rest != name and len(rest) > 3:
+        if rest != name and len(rest) > SHORT_ARABIC:
             letter = names.get(rest)
             if letter:
                 return letter
@@ -185,7 +192,7 @@ def _arabic(name: str, names: Mapping[str, str]) -> str | None:
 
 def _in_runs(text: str) -> Iterator[Place]:
     """Names in Chinese characters, and runs of katakana that are a name as a whole."""
-    names = gazetteer.names()
+    names, lengths = gazetteer.names(), gazetteer.longest()
     for run in _RUN.finditer(text):
         word = run[0]
         if word[0] < "\u3100":
@@ -195,7 +202,8 @@ def _in_runs(text: str) -> Iterator[Place]:
             continue
         at = 0
         while at < len(word) - 1:
-            for length in range(min(MOST_HAN, len(word) - at), 1, -1):
+            most = lengths.get(word[at : at + 2], 0)
+            for length in range(min(most, len(word) - at), 1, -1):
                 letter = names.get(word[at : at + length])
                 if letter and letter.islower():
                     start = run.start() + at
@@ -206,19 +214,19 @@ def _in_runs(text: str) -> Iterator[Place]:
                 at += 1
 
 
-def _unknown(text: str, context: Context, known: Iterable[Place]) -> Iterator[Place]:
+def _unknown(context: Context, known: Sequence[Place]) -> Iterator[Place]:
     """Names that no list holds, beside one that is known or where a place is told.
 
     Before a country it is a city, elsewhere a neighbourhood: what is not known to be coarse counts
     as fine.
     """
-    spans = sorted(known)
-    taken = [(place.start, place.end) for place in spans]
-    after = {place.start: place.level for place in spans}
-    for start, end, follows in context.unknown():
-        if any(start < stop and begin < end for begin, stop in taken):
+    level_at = {place.start: place.level for place in known}
+    taken = sorted(known)
+    for start, end, follows, placed in context.unknown():
+        before = bisect_right(taken, start, key=attrgetter("start"))
+        nearby = taken[max(0, before - NEIGHBOURS) : before + 1]
+        if any(place.start < end and start < place.end for place in nearby):
             continue
-        coarse = follows is not None and after.get(follows) in {Level.COUNTRY, Level.REGION}
-        level = Level.CITY if coarse else Level.NEIGHBOURHOOD
-        if follows is None or follows in after:
-            yield Place(start, end, level, "unknown_name")
+        coarse = level_at.get(follows) in {Level.COUNTRY, Level.REGION}
+        if placed or follows in level_at:
+            yield Place(start, end, Level.CITY if coarse else Level.NEIGHBOURHOOD, "unknown_name")
