@@ -25,7 +25,6 @@ LONG_NUMBER: Final = 20
 """Digits from which a code that holds no letter may say something; shorter ones are of goods."""
 
 _KNOWN: Final = "Glassgate"
-_QR: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 _NEAR: Final = (19, 51)
 """Pixels around each with which it is compared: for modules of 2 to 6 pixels, and of 6 to 14."""
 
@@ -88,8 +87,9 @@ def _read(image: Image.Image) -> tuple[Line, ...]:
 def _codes(image: Image.Image) -> list[zxingcpp.Barcode]:
     """All codes that show, and the QR codes that only a machine with an aim would see."""
     found = zxingcpp.read_barcodes(image.convert("L"))
+    qr = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])  # kept, it is told of as leaked
     for plane in _hidden(image):
-        more = zxingcpp.read_barcodes(plane, _QR, try_rotate=False, try_downscale=False)
+        more = zxingcpp.read_barcodes(plane, qr, try_rotate=False, try_downscale=False)
         found += [code for code in more if not any(_same(code, known) for known in found)]
     return found
 
