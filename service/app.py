@@ -117,6 +117,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                     path=head.path + head.query,
                     headers=head.headers,
                     body=body,
+                    method=head.method,
                     callers=door.callers,
                 )
                 return _response(await _unless_gone(request, gate.handle(call)))

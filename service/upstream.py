@@ -33,6 +33,9 @@ NOT_FORWARDED: Final = frozenset(
         "expect",
     }
 )
+PARTIAL: Final = ("range", "if-range")
+REPLACED: Final = frozenset({"content-type", *PARTIAL})
+"""Headers of a client's that do not hold for what is sent in its place."""
 OWN_PREFIX: Final = "x-glassgate-"
 
 
@@ -46,6 +49,15 @@ class Answer(ABC):
         self.status = status
         self.headers: Headers = passing(headers)
         self._limit = limit
+
+    @property
+    def whereabouts(self) -> str:
+        """Why what is asked for is not here, where it could be inspected; empty if it is."""
+        if self.status == httpx.codes.PARTIAL_CONTENT:
+            return "the model's server sent a part of its answer, which cannot be inspected"
+        if httpx.codes.is_redirect(self.status) and "location" in dict(self.headers):
+            return "the model's server answers from another place, where it cannot be inspected"
+        return ""
 
     @property
     def streamed(self) -> bool:
@@ -84,9 +96,9 @@ class Sender(Protocol):
     """Who hands on what may pass, and has the answer."""
 
     async def send(
-        self, path: str, headers: Headers, body: bytes, kind: str = "application/json"
+        self, method: str, path: str, headers: Headers, body: bytes, kind: str
     ) -> Answer:
-        """Sends a body of this content type; what comes is the answer's head."""
+        """Sends a body of this content type, or none; what comes is the answer's head."""
         ...
 
 
@@ -125,18 +137,20 @@ class Upstream:
         )
 
     async def send(
-        self, path: str, headers: Headers, body: bytes, kind: str = "application/json"
+        self, method: str, path: str, headers: Headers, body: bytes, kind: str
     ) -> Answer:
-        """Posts a body of this content type; what comes is the answer's head.
+        """Sends a body of this content type, or none; what comes is the answer's head.
+
+        All of the answer is asked for: an offence could hide between the ranges of two calls.
 
         Raises:
             UpstreamUnreachable: no connection.
             UpstreamTimeout: nothing came in time.
             UpstreamMalformed: it was no HTTP.
         """
-        own = [(name, value) for name, value in passing(headers) if name != "content-type"]
-        sent = [*own, ("content-type", kind)]
-        return _Response(await self._begin("POST", path, sent, body), self._limit)
+        own = [(name, value) for name, value in passing(headers) if name not in REPLACED]
+        sent = [*own, ("content-type", kind)] if kind else own
+        return _Response(await self._begin(method, path, sent, body), self._limit)
 
     @asynccontextmanager
     async def open(

@@ -5,7 +5,7 @@ Runs in a worker thread and touches no network. What comes out is what may be se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -168,15 +168,30 @@ def answer(
     decision = examiner.decide(exchange, inspection, trace)
     trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: raw)
     trace.inspection(inspection)
-    if decision.action is Action.REWRITE:
-        try:
-            redraft.redraft(body, redraft.drafts(inspection, decision))
-        except redraft.Unmendable:
-            decision = refused(decision)
-        else:
-            decision = mended(provider.read_answer(body), decision, examiner, trace)
+    decision = edited(
+        body, provider.read_answer, examiner, trace, inspection=inspection, decision=decision
+    )
     trace.decided(decision, Stage.RESPONSE)
     return decision, strict_json.dump(body)
+
+
+def edited(  # noqa: PLR0913 - an answer, and what was found and decided of it
+    body: Json,
+    read_answer: Callable[[Json], Exchange],
+    examiner: Examiner,
+    trace: Trace,
+    *,
+    inspection: Inspection,
+    decision: Decision,
+) -> Decision:
+    """The decision on an answer after its edits were made in ``body``, if it asks for some."""
+    if decision.action is not Action.REWRITE:
+        return decision
+    try:
+        redraft.redraft(body, redraft.drafts(inspection, decision))
+    except redraft.Unmendable:
+        return refused(decision)
+    return mended(read_answer(body), decision, examiner, trace)
 
 
 def judge(exchange: Exchange, examiner: Examiner, trace: Trace) -> tuple[Inspection, Decision]:

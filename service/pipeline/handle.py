@@ -14,10 +14,11 @@ from typing import Final
 
 import structlog
 
-from service.errors import ContentFiltered, GlassgateError, Overloaded
+from service.errors import ContentFiltered, GlassgateError, Overloaded, UpstreamMalformed
 from service.fetch.client import Fetcher
 from service.pipeline import examine
 from service.pipeline.caller import Callers
+from service.pipeline.download import download
 from service.pipeline.examine import Examined, Examiner, Linked
 from service.pipeline.in_force import InForce
 from service.pipeline.pool import GRACE_S, InspectionPool
@@ -27,7 +28,7 @@ from service.pipeline.trace import Trace
 from service.pipeline.uploads import Uploads
 from service.policy.model import NOBODY, Action, Caller, Decision, Refusal
 from service.providers import sse, strict_json
-from service.providers.base import Brings, Provider, TakesForms
+from service.providers.base import Brings, Downloads, Provider, TakesForms
 from service.providers.strict_json import Json
 from service.store.record import recorded
 from service.store.writer import Writer
@@ -38,6 +39,7 @@ JSON: Final = "application/json"
 PASSED: Final = "pass_through"
 EVENTS: Final = "text/event-stream; charset=utf-8"
 UNKNOWN: Final = Callers()
+NOTHING: Final = b"{}"
 
 _log = structlog.get_logger("glassgate")
 
@@ -46,6 +48,7 @@ _log = structlog.get_logger("glassgate")
 class Call:
     """A request to an endpoint of a dialect; ``path`` as it came, with its query.
 
+    One of another method than POST has no body: what came in its place goes nowhere.
     ``callers`` says who calls: of the headers, the policy that decides sees those that it names.
     ``sender`` hands it on where that is not the gate's own client of the model's server.
     """
@@ -54,8 +57,14 @@ class Call:
     path: str
     headers: Sequence[tuple[str, str]]
     body: bytes
+    method: str = "POST"
     callers: Callers = UNKNOWN
     sender: Sender | None = None
+
+    @property
+    def asked(self) -> bytes:
+        """What its dialect reads of it."""
+        return self.body if self.method == "POST" else NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,16 +174,18 @@ class Gate:
         provider = call.provider
         limit_s = examiner.timeout_s + GRACE_S
         begin = examine.request if self._fetcher is None else examine.begin
-        work = partial(begin, call.body, provider, examiner, trace)
+        work = partial(begin, call.asked, provider, examiner, trace)
         examined = await self._pool.run(work, limit_s)
         if isinstance(examined, Linked):
             examined = await self._fetched(examined, provider, trace, examiner)
         if examined.decision.action is Action.REFUSE:
             return _refused(examined, examined.decision, provider, trace)
         with trace.timed("send"):
-            kind, body = await _written(examined.body, provider)
+            kind, body = "", b""
+            if call.method == "POST":
+                kind, body = await _written(examined.body, provider)
             sender = call.sender or self._upstream
-            answer = await sender.send(call.path, call.headers, body, kind)
+            answer = await sender.send(call.method, call.path, call.headers, body, kind)
         trace.upstream_status = answer.status
         reply: Reply | None = None
         try:
@@ -203,7 +214,10 @@ class Gate:
         trace: Trace,
         examiner: Examiner,
     ) -> Reply:
-        if answer.streamed and _succeeded(answer):
+        if answer.whereabouts:
+            raise UpstreamMalformed(answer.whereabouts)
+        kept = isinstance(provider, Downloads)
+        if answer.streamed and _succeeded(answer) and not kept:
             return await self._guarded(answer, examined, provider, trace, examiner)
         with trace.timed("send"):
             raw = await answer.whole()
@@ -211,6 +225,8 @@ class Gate:
             return _reply(answer, raw, trace)
         with trace.timed("guard"):
             guard = partial(examine.answer, raw, provider, examiner, trace)
+            if isinstance(provider, Downloads):
+                guard = partial(download, raw, answer.headers, provider, examiner, trace)
             decision, body = await self._pool.run(
                 guard, examiner.timeout_s + GRACE_S, admitted=True
             )

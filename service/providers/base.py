@@ -116,9 +116,9 @@ class Provider(Protocol):
 
 @runtime_checkable
 class CalledByPath(Protocol):
-    """A dialect whose path names the model, and whose query may say how the answer is framed."""
+    """A dialect whose path names the model or a file, and whose query may frame the answer."""
 
-    def called(self, model: str, query: str) -> Provider:
+    def called(self, name: str, query: str) -> Provider:
         """The provider of one call; ``query`` with its question mark, or empty."""
         ...
 
@@ -146,4 +146,39 @@ class Brings(Protocol):
 
     def uploaded(self, body: Json, answer: Json) -> str | None:
         """Under which name later requests mean this upload; None if the answer names none."""
+        ...
+
+
+@runtime_checkable
+class Downloads(Provider, Protocol):
+    """A dialect by which a file is fetched: its call has no body, and its answer is no JSON.
+
+    A file that a batch wrote is read line by line, each as the answer that it holds. Any other is
+    read whole, and passes as it came or not at all.
+    """
+
+    def lines(self, raw: bytes) -> Sequence[bytes] | None:
+        """The lines of a file that a batch wrote, without their ends; None of any other file."""
+        ...
+
+    def opened(self, raw: bytes, headers: Sequence[tuple[str, str]]) -> Json:
+        """Any other file as ``read_answer`` takes it; ``headers`` are the answer's.
+
+        Raises ``Malformed``.
+        """
+        ...
+
+    def read_line(self, line: Json) -> Exchange:
+        """A line in neutral form, its pointers into the line. Raises ``Malformed``."""
+        ...
+
+    def refused_line(self, line: Json, message: str, call: str, created: int) -> Json:
+        """The line with the refusal of its own dialect in the place of the answer.
+
+        Raises ``ContentFiltered`` where such an answer has no place for words.
+        """
+        ...
+
+    def failed_line(self, line: Json, error: GlassgateError) -> Json:
+        """The line with an error in the place of the answer."""
         ...

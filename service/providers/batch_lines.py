@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -82,12 +83,17 @@ def _asked(provider: Provider, line: Object, at: str) -> tuple[str, list[Message
         exchange = provider.read(line.get("body"))
     except Malformed as error:
         raise Malformed(error.message, at + (error.pointer or "")) from None
-    return exchange.model, [
+    return exchange.model, below(exchange.messages, at)
+
+
+def below(messages: Sequence[Message], at: str) -> list[Message]:
+    """What stands in a body, with the pointers of what holds the body at ``at``."""
+    return [
         replace(
             message,
             parts=tuple(replace(part, pointer=at + part.pointer) for part in message.parts),
         )
-        for message in exchange.messages
+        for message in messages
     ]
 
 

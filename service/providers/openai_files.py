@@ -126,17 +126,22 @@ def _content(file: Object, purpose: str | None) -> Iterator[Part]:
         yield gap(FILE, "/file", Origin.USER, "files of this purpose are not read")
         yield from rest(file, "/file", Origin.USER, {DATA})
         return
+    yield from held(file, Origin.USER)
+
+
+def held(file: Object, origin: Origin) -> Iterator[Part]:
+    """What a file at ``/file`` holds, by what its name and its media type say."""
     text = as_text(file.get(DATA), f"/file/{DATA}")
     said, ending = _said(text), _ending(file.get(NAME))
     picture = said.startswith("image/") or (said == UNSAID and ending in PICTURES)
     if picture is not (ending in PICTURES) and ending in {*PICTURES, *KINDS, *WRITTEN}:
-        yield gap(FILE, "/file", Origin.USER, "its name says another kind than its media type")
-        yield from rest(file, "/file", Origin.USER, {DATA})
+        yield gap(FILE, "/file", origin, "its name says another kind than its media type")
+        yield from rest(file, "/file", origin, {DATA})
     elif picture:
-        yield image(text, "/file", Origin.USER, None)
-        yield from rest(file, "/file", Origin.USER, {DATA})
+        yield image(text, "/file", origin, None)
+        yield from rest(file, "/file", origin, {DATA})
     else:
-        yield from attached(file, "/file", Origin.USER, "/file")
+        yield from attached(file, "/file", origin, "/file")
 
 
 def _said(text: str) -> str:

@@ -10,13 +10,14 @@ from service.providers.base import CalledByPath, Provider, TakesForms
 from service.providers.gemini import Gemini
 from service.providers.openai_batches import OpenAIBatches
 from service.providers.openai_chat import OpenAIChat
+from service.providers.openai_file_content import OpenAIFileContent
 from service.providers.openai_files import OpenAIFiles
 from service.providers.openai_image_edits import OpenAIImageEdits
 from service.providers.openai_images import OpenAIImages
 from service.providers.openai_responses import OpenAIResponses
 from service.providers.openai_texts import OpenAICompletions, OpenAIEmbeddings
 
-# A path may name the model as ``{model}``; the provider is then made for the call.
+# A path may name a ``{model}`` or an ``{id}``; the provider is then made for the call.
 ENDPOINTS: Final[dict[tuple[str, str], Provider]] = {
     ("POST", "/v1/chat/completions"): OpenAIChat(),
     ("POST", "/v1/responses"): OpenAIResponses(),
@@ -25,6 +26,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Provider]] = {
     ("POST", "/v1/images/generations"): OpenAIImages(),
     ("POST", "/v1/images/edits"): OpenAIImageEdits(),
     ("POST", "/v1/files"): OpenAIFiles(),
+    ("GET", "/v1/files/{id}/content"): OpenAIFileContent(),
     ("POST", "/v1/batches"): OpenAIBatches(),
     ("POST", "/v1/messages"): AnthropicMessages(),
     ("POST", "/v1beta/models/{model}:generateContent"): Gemini(),
@@ -40,7 +42,6 @@ PASS_THROUGH: Final = frozenset(
         ("POST", "/v1/messages/count_tokens"),
         ("GET", "/v1/files"),
         ("GET", "/v1/files/{id}"),
-        ("GET", "/v1/files/{id}/content"),
         ("DELETE", "/v1/files/{id}"),
         ("GET", "/v1/batches"),
         ("GET", "/v1/batches/{id}"),
@@ -51,18 +52,23 @@ PASS_THROUGH: Final = frozenset(
 # The envelope of errors on paths that no dialect claims.
 FALLBACK: Final[Provider] = OpenAIChat()
 
-_MODEL: Final = r"(?P<model>[A-Za-z0-9_.@-]+)"
+_NAMES: Final = {r"\{model\}": "([A-Za-z0-9_.@-]+)", r"\{id\}": "([A-Za-z0-9_-]+)"}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """What matches a path, the name in it as the first group."""
+    written = re.escape(path)
+    for name, shape in _NAMES.items():
+        written = written.replace(name, shape)
+    return re.compile(written)
+
+
 _BY_PATH: Final = [
-    (method, re.compile(re.escape(path).replace(r"\{model\}", _MODEL)), provider)
+    (method, _pattern(path), provider)
     for (method, path), provider in ENDPOINTS.items()
     if isinstance(provider, CalledByPath)
 ]
-
-
-_ID: Final = r"[A-Za-z0-9_-]+"
-_PASSING: Final = [
-    (method, re.compile(re.escape(path).replace(r"\{id\}", _ID))) for method, path in PASS_THROUGH
-]
+_PASSING: Final = [(method, _pattern(path)) for method, path in PASS_THROUGH]
 
 
 def passes(method: str, path: str) -> bool:
@@ -79,7 +85,7 @@ def find(method: str, path: str, query: str = "", kind: str = "") -> Provider | 
     for known, pattern, provider in _BY_PATH:
         named = pattern.fullmatch(path) if method == known else None
         if named is not None:
-            return provider.called(named["model"], query)
+            return provider.called(named[1], query)
     found = ENDPOINTS.get((method, path))
     if kind and found is not None and isinstance(found, TakesForms):
         return found.sent_as(kind)

@@ -10,13 +10,14 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from service.sandbox import anthropic, chat, files, gemini, responses, texts
+from service.sandbox import anthropic, batches, chat, files, gemini, responses, texts
 
 DIALECTS: Final[tuple[APIRouter, ...]] = (
     chat.router,
     responses.router,
     texts.router,
     files.router,
+    batches.router,
     anthropic.router,
     gemini.router,
 )

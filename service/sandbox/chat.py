@@ -31,6 +31,11 @@ async def chat(request: Request) -> Response:
     body: dict[str, Any] = await request.json()
     if body.get("stream"):
         return StreamingResponse(_events(body), media_type="text/event-stream")
+    return JSONResponse(completion(body))
+
+
+def completion(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer that is not streamed."""
     head = _head(body, "chat.completion")
     choices = [
         {"index": index, "message": _message(body), "logprobs": None, "finish_reason": "stop"}
@@ -39,7 +44,7 @@ async def chat(request: Request) -> Response:
     if _calls(body):
         for choice in choices:
             choice["finish_reason"] = "tool_calls"
-    return JSONResponse({**head, "choices": choices, "usage": _usage(body)})
+    return {**head, "choices": choices, "usage": _usage(body)}
 
 
 def _calls(body: dict[str, Any]) -> bool:

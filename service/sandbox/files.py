@@ -1,4 +1,4 @@
-"""The sandbox model's files, batches and edited pictures. Files are kept until it ends."""
+"""The sandbox model's files and edited pictures. Files are kept until it ends."""
 
 from __future__ import annotations
 
@@ -60,66 +60,56 @@ async def upload(request: Request) -> Response:
     else:
         told |= {"object": "file", "bytes": len(data), "created_at": int(time.time())}
         told |= {"purpose": purpose, "status": "processed"}
-    files = _files(request)
-    files[id_] = Stored(told, data)
-    if len(files) > MOST:
-        del files[next(iter(files))]
+    keep(request, Stored(told, data))
     return JSONResponse(told)
 
 
 @router.get("/v1/files")
 def files(request: Request) -> Response:
     """All that are kept."""
-    told = [stored.told for stored in _files(request).values()]
+    told = [each.told for each in kept(request).values()]
     return JSONResponse({"object": "list", "data": told, "has_more": False})
 
 
 @router.get("/v1/files/{id_}")
 def file(request: Request, id_: str) -> Response:
     """What is told of one."""
-    return JSONResponse(_stored(request, id_).told)
+    return JSONResponse(stored(request, id_).told)
 
 
 @router.get("/v1/files/{id_}/content")
 def content(request: Request, id_: str) -> Response:
     """Its bytes."""
-    return Response(_stored(request, id_).data, media_type="application/octet-stream")
+    return Response(stored(request, id_).data, media_type="application/octet-stream")
 
 
 @router.delete("/v1/files/{id_}")
 def delete(request: Request, id_: str) -> Response:
     """Forgets it."""
-    _files(request).pop(id_, None)
+    kept(request).pop(id_, None)
     return JSONResponse({"id": id_, "object": "file", "deleted": True})
 
 
-@router.post("/v1/batches")
-async def batch(request: Request) -> Response:
-    """Takes a batch, and never begins it."""
-    body: dict[str, Any] = await request.json()
-    _stored(request, body["input_file_id"])
-    return JSONResponse(
-        {
-            **body,
-            "id": f"batch_{secrets.token_hex(8)}",
-            "object": "batch",
-            "created_at": int(time.time()),
-            "status": "validating",
-        }
-    )
-
-
-def _files(request: Request) -> dict[str, Stored]:
+def kept(request: Request) -> dict[str, Stored]:
     """Those of this sandbox."""
     state = request.app.state
     if not hasattr(state, "files"):
         state.files = {}
-    kept: dict[str, Stored] = state.files
-    return kept
+    found: dict[str, Stored] = state.files
+    return found
 
 
-def _stored(request: Request, id_: str) -> Stored:
-    kept = _files(request)
-    if id_ not in kept:
+def keep(request: Request, file: Stored) -> None:
+    """Keeps one more."""
+    files = kept(request)
+    files[file.told["id"]] = file
+    if len(files) > MOST:
+        del files[next(iter(files))]
+
+
+def stored(request: Request, id_: str) -> Stored:
+    """One of them."""
+    files = kept(request)
+    if id_ not in files:
         raise HTTPException(404, "there is no such file")
-    return kept[id_]
+    return files[id_]

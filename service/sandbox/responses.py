@@ -23,13 +23,14 @@ RESULTS = {"function_call_output", "custom_tool_call_output"}
 async def responses(request: Request) -> Response:
     """An answer, streamed or not."""
     body: dict[str, Any] = await request.json()
-    whole = _response(body)
+    whole = response(body)
     if body.get("stream"):
         return StreamingResponse(_events(whole), media_type="text/event-stream")
     return JSONResponse(whole)
 
 
-def _response(body: dict[str, Any]) -> dict[str, Any]:
+def response(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer that is not streamed."""
     asked = len(json.dumps(body)) // 4
     return {
         "id": "resp_sandbox",

@@ -26,42 +26,57 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 20, "total_tokens": 21}
 async def completions(request: Request) -> Response:
     """A text for each prompt, streamed or not."""
     body: dict[str, Any] = await request.json()
-    head = {
-        "id": "cmpl-sandbox",
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": body.get("model", MODEL),
-    }
-    texts = [said([], prompt) for prompt in _several(body["prompt"])]
     if body.get("stream"):
-        return StreamingResponse(_chunks(head, texts), media_type="text/event-stream")
-    choices = [_choice(index, text, "stop") for index, text in enumerate(texts)]
-    return JSONResponse({**head, "choices": choices, "usage": USAGE})
+        events = _chunks(_head(body), _texts(body))
+        return StreamingResponse(events, media_type="text/event-stream")
+    return JSONResponse(completion(body))
+
+
+def completion(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer that is not streamed."""
+    choices = [_choice(index, text, "stop") for index, text in enumerate(_texts(body))]
+    return {**_head(body), "choices": choices, "usage": USAGE}
 
 
 @router.post("/v1/embeddings")
 async def embeddings(request: Request) -> Response:
     """Eight numbers for each text, drawn from its hash."""
-    body: dict[str, Any] = await request.json()
+    return JSONResponse(embedding(await request.json()))
+
+
+def embedding(body: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of all texts."""
     found = [
         {"object": "embedding", "index": index, "embedding": _numbers(text)}
         for index, text in enumerate(_several(body["input"]))
     ]
     usage = {"prompt_tokens": 1, "total_tokens": 1}
-    return JSONResponse(
-        {"object": "list", "data": found, "model": body.get("model", MODEL), "usage": usage}
-    )
+    return {"object": "list", "data": found, "model": body.get("model", MODEL), "usage": usage}
 
 
 @router.post("/v1/images/generations")
 async def images(request: Request) -> Response:
     """One plain picture, whose colour is drawn from the prompt's hash."""
-    body: dict[str, Any] = await request.json()
+    return JSONResponse(picture(await request.json()))
+
+
+def picture(body: dict[str, Any]) -> dict[str, Any]:
+    """The picture of a prompt."""
     out = io.BytesIO()
     red, green, blue = sha256(body["prompt"].encode()).digest()[:3]
     Image.new("RGB", (64, 64), (red, green, blue)).save(out, "PNG")
     data = base64.b64encode(out.getvalue()).decode()
-    return JSONResponse({"created": int(time.time()), "data": [{"b64_json": data}]})
+    return {"created": int(time.time()), "data": [{"b64_json": data}]}
+
+
+def _head(body: dict[str, Any]) -> dict[str, Any]:
+    model = body.get("model", MODEL)
+    created = int(time.time())
+    return {"id": "cmpl-sandbox", "object": "text_completion", "created": created, "model": model}
+
+
+def _texts(body: dict[str, Any]) -> list[str]:
+    return [said([], prompt) for prompt in _several(body["prompt"])]
 
 
 def _several(value: str | list[str]) -> list[str]:

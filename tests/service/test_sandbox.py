@@ -137,3 +137,26 @@ def test_it_shows_the_picture_that_it_was_to_edit(client: OpenAI) -> None:
     assert got.data is not None
     shown = opened(b64decode(got.data[0].b64_json or ""))
     assert shown.tobytes() == opened(jpeg(photo(2))).tobytes()
+
+
+def test_it_answers_a_batch_at_once_and_tells_what_it_could_not_answer(client: OpenAI) -> None:
+    chat = {"model": "m", "messages": asked("Hello.")}
+    lines = [
+        {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": chat},
+        {"custom_id": "b", "method": "POST", "url": "/v1/elsewhere", "body": chat},
+    ]
+    text = "\n".join(map(json.dumps, lines)).encode()
+    held = client.files.create(file=("a.jsonl", text), purpose="batch").id
+    begun = client.batches.create(
+        input_file_id=held, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    done = client.batches.retrieve(begun.id)
+    assert done.status == "completed"
+    said = json.loads(client.files.content(done.output_file_id or "").content)
+    assert said["custom_id"] == "a"
+    message = said["response"]["body"]["choices"][0]["message"]
+    assert message["content"] == "I was asked: Hello."
+    failed = json.loads(client.files.content(done.error_file_id or "").content)
+    assert (failed["custom_id"], failed["response"]["status_code"]) == ("b", 400)
+    with pytest.raises(NotFoundError):
+        client.batches.retrieve("batch_elsewhere")

@@ -20,7 +20,7 @@ from service.pipeline.door import Door, Head
 from service.pipeline.handle import JSON, Call, Gate, Reply
 from service.providers.base import Provider, TakesForms
 from service.providers.table import FALLBACK
-from service.upstream import OWN_PREFIX, Answer, Headers
+from service.upstream import OWN_PREFIX, PARTIAL, Answer, Headers
 
 
 class Talk:
@@ -52,6 +52,7 @@ class Talk:
         back = Back(self._wire, request, answer, self._limit)
         call = Call(
             provider=provider,
+            method=head.method,
             path=head.path + head.query,
             headers=head.headers,
             body=body,
@@ -114,13 +115,15 @@ class Back:
 
     async def send(
         self,
-        path: str,  # noqa: ARG002 - Envoy keeps the path and the headers that it has
+        method: str,  # noqa: ARG002 - Envoy keeps the method, the path and the headers that it has
+        path: str,  # noqa: ARG002
         headers: Headers,  # noqa: ARG002
         body: bytes,
-        kind: str = JSON,
+        kind: str,
     ) -> Answer:
         """Has Envoy send this body on. Raises ``UpstreamError``."""
-        await self._request.go_on(Edits(put={"content-type": kind}), _pieces(body))
+        edits = Edits(put={"content-type": kind}) if kind else NO_EDITS
+        await self._request.go_on(edits, _pieces(body))
         shown = await self._answer_headers()
         told = messages.pairs(shown.headers)
         by_name = dict(told)
@@ -183,9 +186,9 @@ def _expect(request: ShownRequest, answer: ShownAnswer, provider: Provider) -> N
 def _request_edits(head: Head, provider: Provider) -> Edits:
     """What is known of a request's headers before its body: the answer is to come uncompressed."""
     put = {"accept-encoding": "identity"}
-    if not isinstance(provider, TakesForms):
+    if head.method == "POST" and not isinstance(provider, TakesForms):
         put["content-type"] = JSON
-    return Edits(put=put, remove=_forged(head.headers))
+    return Edits(put=put, remove=[*_forged(head.headers), *PARTIAL])
 
 
 def _status(shown: HttpHeaders) -> int:

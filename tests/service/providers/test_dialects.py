@@ -237,7 +237,7 @@ def test_no_leaf_of_wrong_type_is_read_or_crashes(provider: Provider, sample: Sa
         for place in places(sample.body)
         for wrong in WRONG
     ]
-    assert set(outcomes) == {"read", "refused with its place"}
+    assert set(outcomes) <= {"read", "refused with its place"}
 
 
 WRONG: tuple[Json, ...] = (None, True, 7, "x", [], {}, [[]], [1])
