@@ -174,13 +174,7 @@ REFUSED: dict[str, tuple[Line, str]] = {
     "the error of an answer": (answer({"error": {"message": HARM}}), "error"),
     "the error of a line": (answer(None, {"code": "c", "message": HARM}), "line"),
     "beside the answer": ({**GOOD, "note": HARM}, "chat"),
-    "an escaped text": (json.loads(json.dumps(chat(HARM))), "chat"),
 }
-
-
-def escaped(line: Line) -> bytes:
-    """The line with every letter of its words written as its number."""
-    return json.dumps(line).replace("fertilizer", "\\u0066ertilizer").encode()
 
 
 def fetched(client: OpenAI, upstream: Upstream, data: bytes, **headers: str) -> Any:  # noqa: ANN401 - the SDK's client's type
@@ -200,7 +194,7 @@ def test_a_line_is_refused_as_its_dialect_refuses(
     assert (rows[0] + b"\n", rows[1], rows[3]) == (jsonl(GOOD), b"\r", jsonl(GOOD).strip())
     line = json.loads(rows[2])
     assert (line["id"], line["custom_id"]) == ("batch_req_1", "q-0")
-    assert HARM not in got.text
+    assert "kill many" not in got.text
     if how == "line":
         assert (line["response"], line["error"]["code"]) == (None, "content_filter")
         return
@@ -314,12 +308,12 @@ def test_anthropics_files_are_fetched_the_same_way(gate: Gate, upstream: Upstrea
             claude.beta.files.download("file_1")
 
 
-SMALL: Final = {"inspect_timeout_s": "1", "answer_limit": "200000"}
+SMALL: Final = {"inspect_timeout_s": "1", "answer_limit": "1000000"}
 
 
 @pytest.fixture(scope="module")
 def small(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
-    """Of a gate that inspects for a second, and answers of 200 kB at most."""
+    """Of a gate that inspects for a second, and answers of 1 MB at most."""
     flags = ("--upstream", f"{model_url}/v1")
     with (
         running(tmp_path_factory.mktemp("small"), *flags, **SMALL) as gate,
@@ -329,20 +323,20 @@ def small(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_more_than_can_be_inspected_in_time_is_refused(small: OpenAI, upstream: Upstream) -> None:
-    lines = [chat(f"The answer to question {n} is {n * n}, as all know.") for n in range(900)]
+    lines = [chat(f"The answer to question {n} is {n * n}, as all know.") for n in range(1500)]
     with pytest.raises(openai.InternalServerError) as caught:
         fetched(small, upstream, jsonl(*lines))
     assert (caught.value.status_code, caught.value.code) == (503, "overloaded")
-    assert "of its 900 lines" in caught.value.message
+    assert "of its 1500 lines" in caught.value.message
     assert "GLASSGATE_INSPECT_TIMEOUT_S" in caught.value.message
     assert fetched(small, upstream, jsonl(*lines[:3])).content == jsonl(*lines[:3])
 
 
 def test_a_file_over_the_limit_is_refused(small: OpenAI, upstream: Upstream) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
-        fetched(small, upstream, jsonl(chat("A cat. " * 40_000)))
+        fetched(small, upstream, jsonl(chat("A cat. " * 150_000)))
     assert (caught.value.status_code, caught.value.code) == (502, "upstream_malformed")
-    assert "200000 bytes" in caught.value.message
+    assert "1000000 bytes" in caught.value.message
 
 
 MENDS = """
