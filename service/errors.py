@@ -4,6 +4,7 @@ GlassgateError
 ├── RequestError              the client can mend it
 │   ├── Malformed             400  not the JSON or the shape that the dialect asks for
 │   ├── ContentFiltered       400  refused, where the policy wants refusals to be errors
+│   ├── AmbiguousKey          400  API keys of different groups: whose the call is cannot be told
 │   ├── UnknownEndpoint       404  nothing here inspects this path
 │   ├── SlowBody              408  the body did not arrive in time
 │   ├── BodyTooLarge          413
@@ -49,6 +50,12 @@ class ContentFiltered(RequestError):
     """Refused, where the policy wants refusals to be errors."""
 
     code = "content_filter"
+
+
+class AmbiguousKey(RequestError):
+    """API keys of different groups were sent, so whose the call is cannot be told."""
+
+    code = "ambiguous_key"
 
 
 class UnknownEndpoint(RequestError):

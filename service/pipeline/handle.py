@@ -123,7 +123,10 @@ class Gate:
         """The reply, whatever happens; and what happened is remembered, when it is over."""
         id_ = _new_id()
         examiner = self.in_force.of(id_)
-        caller = call.callers.of(call.path, call.headers, examiner.policy.written.headers)
+        try:
+            caller = call.callers.of(call.path, call.headers, examiner.policy.written.headers)
+        except GlassgateError as error:
+            return self.turned_away(error, call.provider)
         trace = self._trace(id_, call.provider.dialect, examiner, caller)
         reply: Reply | None = None
         try:
