@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
@@ -128,7 +128,7 @@ def _asked(question: Question, neighbour: Neighbour, trace: Trace) -> tuple[Link
 def _answer(question: Question, neighbour: Neighbour, examiner: Examiner, trace: Trace) -> Examined:
     """An answer, examined as that of a model is."""
     with trace.timed("read"):
-        exchange = replace(neighbour.read_answer(question.body), shown=trace.shown)
+        exchange = trace.answering(neighbour.read_answer(question.body))
     trace.model = trace.model or exchange.model
     with trace.timed("guard"):
         inspection, decision = examine.judge(exchange, examiner, trace)

@@ -161,7 +161,7 @@ def answer(
     """
     try:
         body = strict_json.parse(raw)
-        exchange = replace(provider.read_answer(body), shown=trace.shown)
+        exchange = trace.answering(provider.read_answer(body))
     except RequestError as error:
         raise unreadable(error) from None
     inspection = examiner.inspect(exchange)
@@ -228,7 +228,7 @@ def streamed(
 
 def mended(exchange: Exchange, decision: Decision, examiner: Examiner, trace: Trace) -> Decision:
     """The decision on an answer that was edited: what is still found in it is refused."""
-    exchange = replace(exchange, shown=trace.shown)
+    exchange = trace.answering(exchange)
     again = examiner.decide(exchange, examiner.inspect(exchange), trace)
     return decision if again.action is Action.FORWARD else refused(again)
 

@@ -182,7 +182,7 @@ class Guard:
 
     async def _judge(self, share: Share) -> None:
         """Judges in a worker thread; the outcome comes in like all else."""
-        share = replace(share, exchange=replace(share.exchange, shown=self._trace.shown))
+        share = replace(share, exchange=self._trace.answering(share.exchange))
         events = self._held.unsent if share.whole else None
         work = partial(self._work, share, events)
         try:

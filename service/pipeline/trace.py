@@ -83,6 +83,13 @@ class Trace:
         self.model = exchange.model
         self.stream = exchange.stream
 
+    def answering(self, exchange: Exchange) -> Exchange:
+        """An answer with what is known of its request: what was shown, and the model named there.
+
+        A model's server may answer by another name, and scopes are chosen by what was asked for.
+        """
+        return replace(exchange, shown=self.shown, model=self.model or exchange.model)
+
     def inspection(self, inspection: Inspection, *, again: bool = False) -> None:
         """Notes what an inspection saw; ``again`` is one of parts that were counted before."""
         if not again:
