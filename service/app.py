@@ -167,6 +167,7 @@ def _expect(examiner: Examiner) -> None:
         rules=[rule.id for rule in written if rule.mode.value == "enforce"],
         shadow=[rule.id for rule in written if rule.mode.value == "shadow"],
         policy=examiner.policy.hash,
+        fail_open=policy.fail_open,
     )
     metrics.models_loaded(examiner.inspector.versions())
 

@@ -51,6 +51,7 @@ class Trace:
     highest: dict[tuple[str, str], float] = field(default_factory=dict)
     shadow: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
     records: list[tuple[Kept, bytes]] = field(default_factory=list)
     capturing: Capturing = field(default_factory=Capturing)
@@ -106,6 +107,7 @@ class Trace:
         """Notes a decision. A rewritten request stays one, whatever its answer was."""
         self.shadow = _distinct((*self.shadow, *decision.shadow))
         self.allowed = _distinct((*self.allowed, *(each.entry for each in decision.allowed)))
+        self.opened = _distinct((*self.opened, *decision.opened))
         before = self.decision
         if before is None:
             self.decision, self.stage = decision, stage
@@ -183,6 +185,7 @@ class Trace:
             rules=self.decision.rules if self.decision else (),
             shadow=self.shadow,
             allowed=self.allowed,
+            opened=self.opened,
             findings=tuple(
                 Seen(label=label, origin=origin, score=score)
                 for (label, origin), score in sorted(self.highest.items())
@@ -193,6 +196,7 @@ class Trace:
             ms={verb: round(ms, 3) for verb, ms in list(self.ms.items())},
             upstream_status=self.upstream_status,
             policy=self.policy,
+            scope=self.decision.scope if self.decision else "",
         )
 
     def _note(self, finding: Finding, origin: str) -> None:

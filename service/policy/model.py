@@ -299,11 +299,15 @@ class Decision:
 
     @property
     def told(self) -> dict[str, Any]:
-        """As it is shown to the one who asked for it; ``allowed`` only where something was."""
-        entries = sorted({each.entry for each in self.allowed})
+        """As it is shown to the one who asked for it; of the last three only what there is."""
+        perhaps = {
+            "allowed": sorted({each.entry for each in self.allowed}),
+            "opened": list(self.opened),
+            "scope": self.scope,
+        }
         return {
             "action": self.action.value,
             "rules": list(self.rules),
             "message": self.message,
-            **({"allowed": entries} if entries else {}),
+            **{name: value for name, value in perhaps.items() if value},
         }

@@ -102,8 +102,9 @@ class Record:
     are those that did not end clean or found, those that looked for faces, and all where there is
     a gap. ``seen`` and ``inspected`` count the exchange's own parts. ``action``, ``rules``,
     ``shadow`` and ``policy`` (its hash) are those of the decision made on this inspection;
-    ``allowed`` is what the allow-list let pass in it. ``pictures`` counts the pictures of
-    the request that an answer answers.
+    ``allowed`` is what the allow-list let pass in it, ``opened`` the detectors whose failure the
+    policy let pass, ``scope`` the id of its scope that decided. ``pictures`` counts the pictures
+    of the request that an answer answers.
     """
 
     id: str
@@ -129,6 +130,8 @@ class Record:
     shadow: tuple[str, ...]
     allowed: tuple[Let, ...] = ()
     pictures: int = 0
+    opened: tuple[str, ...] = ()
+    scope: str = ""
 
     @property
     def counted(self) -> tuple[Scored, ...]:
@@ -172,6 +175,7 @@ class Record:
             said["rules"] = tuple(said["rules"])
             said["shadow"] = tuple(said["shadow"])
             said["allowed"] = tuple(map(Let._make, said.get("allowed", ())))
+            said["opened"] = tuple(said.get("opened", ()))
             return cls(**said)
         except (TypeError, ValueError, KeyError) as error:
             raise RecordError(
@@ -235,6 +239,8 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
             for each in decision.allowed
         ),
         pictures=exchange.shown.pictures,
+        opened=decision.opened,
+        scope=decision.scope,
     )
 
 

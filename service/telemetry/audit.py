@@ -38,11 +38,12 @@ class Record:
     ``action`` is forward, rewrite, refuse or error, and ``stage`` (request, response) says which
     inspection decided it. ``error`` is the code of ``service.errors``, empty if there was none.
     ``rules`` matched and were enforced, ``shadow`` matched and were only counted. ``allowed`` are
-    the entries of the allow-list without which other rules had matched. ``findings``
-    holds one entry for each label and origin. ``seen`` and ``inspected`` count parts of both
-    stages; ``gaps`` says as (kind, reason) what was not inspected. ``ms`` is milliseconds by verb,
-    ``total`` included. ``upstream_status`` is None if the model's server gave no answer.
-    ``policy`` is the hash of the policy that decided.
+    the entries of the allow-list without which other rules had matched, ``opened`` the detectors
+    whose failure the policy let pass. ``findings`` holds one entry for each label and origin.
+    ``seen`` and ``inspected`` count parts of both stages; ``gaps`` says as (kind, reason) what was
+    not inspected. ``ms`` is milliseconds by verb, ``total`` included. ``upstream_status`` is None
+    if the model's server gave no answer.
+    ``policy`` is the hash of the policy that decided, ``scope`` the id of its scope, if one did.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Record:
     rules: tuple[str, ...]
     shadow: tuple[str, ...]
     allowed: tuple[str, ...]
+    opened: tuple[str, ...]
     findings: tuple[Seen, ...]
     seen: int
     inspected: int
@@ -63,6 +65,7 @@ class Record:
     ms: Mapping[str, float]
     upstream_status: int | None
     policy: str
+    scope: str
 
 
 def record(r: Record) -> None:
@@ -88,6 +91,7 @@ def _fields(r: Record) -> dict[str, object]:
         "rules": _words(r.rules),
         "shadow": _words(r.shadow),
         "allowed": _words(r.allowed),
+        "opened": _words(r.opened),
         "findings": [
             {"label": _word(f.label), "origin": _word(f.origin), "score": round(f.score, 4)}
             for f in islice(r.findings, _MOST)
@@ -100,6 +104,7 @@ def _fields(r: Record) -> dict[str, object]:
         "ms": {_word(verb): round(ms, 1) for verb, ms in islice(r.ms.items(), _MOST)},
         "upstream_status": r.upstream_status,
         "policy": _word(r.policy),
+        "scope": _word(r.scope),
     }
 
 

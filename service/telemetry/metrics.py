@@ -42,6 +42,9 @@ RULES: Final = Counter(
 ALLOWED: Final = Counter(
     "glassgate_allowed", "Decisions that an entry of the allow-list changed.", ["entry"]
 )
+FAIL_OPEN: Final = Counter(
+    "glassgate_fail_open", "Requests that a detector's failure was let pass in.", ["detector"]
+)
 FINDINGS: Final = Counter(
     "glassgate_findings",
     "Requests with a likely finding, by its label and origin.",
@@ -102,6 +105,8 @@ def observe(r: Record) -> None:
     _of(DECISIONS, r.policy, r.action).inc()
     for entry in r.allowed:
         _of(ALLOWED, entry).inc()
+    for detector in r.opened:
+        _of(FAIL_OPEN, detector).inc()
     for mode, rules in (("enforce", r.rules), ("shadow", r.shadow)):
         for rule in rules:
             _of(RULES, rule, mode).inc()
@@ -133,11 +138,12 @@ def expect(
     rules: Iterable[str] = (),
     shadow: Iterable[str] = (),
     policy: str = "",
+    fail_open: Iterable[str] = (),
 ) -> None:
     """Starts the series of what is configured at zero, so that a rate sees their first event.
 
-    ``rules`` are those enforced, ``shadow`` those only counted, ``policy`` is the hash of theirs.
-    Call it again after a change.
+    ``rules`` are those enforced, ``shadow`` those only counted, ``policy`` is the hash of theirs,
+    ``fail_open`` the detectors that may fail. Call it again after a change.
     """
     for dialect in dialects:
         for action in ACTIONS:
@@ -148,6 +154,8 @@ def expect(
         _of(RULES, rule, "enforce").inc(0)
     for rule in shadow:
         _of(RULES, rule, "shadow").inc(0)
+    for detector in fail_open:
+        _of(FAIL_OPEN, detector).inc(0)
 
 
 def queue_depth(n: int) -> None:

@@ -103,7 +103,7 @@ def test_the_scope_of_a_caller_is_in_force(
     assert (f"Refused {scope}." in reply.text) is bool(scope)
     assert len(upstream.received) == (scope in {"", "by-model"})
     line = scoped.logged(reply.headers["x-glassgate-id"])
-    assert line["rules"] == ([f"{scope}-rule"] if scope else [])
+    assert (line["rules"], line["scope"]) == ([f"{scope}-rule"] if scope else [], scope)
 
 
 def test_an_answer_has_the_scope_of_the_model_that_was_asked(

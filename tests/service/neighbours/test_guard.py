@@ -106,6 +106,17 @@ def test_an_answer_is_decided_beside_its_request(
     assert all(each["part"].startswith("/answer") for each in told.json["answer"]["texts"])
 
 
+def test_a_guard_names_the_scope_and_what_failed_open(tmp_path: Path) -> None:
+    scope = "select: [{id: chat, description: d, models: [m], disable: [watched]}]"
+    policy = ["fail_open: [words]", scope, "may_loosen: [watched]"]
+    told = ask(tmp_path, GUARD, chat("boom", model="m", answer="boom"), policy=policy).json
+    expected = {"action": "forward", "rules": [], "message": ""}
+    expected |= {"opened": ["words"], "scope": "chat"}
+    assert told["decision"] == told["answer"]["decision"] == expected
+    plain = ask(tmp_path, GUARD, chat("hello", model="other"), policy=policy).json
+    assert not {"opened", "scope"} & plain["decision"].keys()
+
+
 WRONG = [
     (b"{", None, "not JSON"),
     ([], "", "object"),

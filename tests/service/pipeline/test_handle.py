@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 import pytest
+from prometheus_client import REGISTRY
 
 from detectors.cache import VerdictCache
 from detectors.inspect import Inspector
@@ -26,8 +27,10 @@ from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
 from service.store import writer as store
 from service.store.database import Database
+from service.store.reader import read
 from service.upstream import Upstream
 from tests.service.pipeline.playing import ASKED, Told, model, play, said, streamed, told
+from tests.service.pipeline.test_stream import remembered
 from tests.service.pipeline.words import POLICY, Words, examining
 
 T = TypeVar("T")
@@ -309,6 +312,31 @@ def test_verdicts_are_remembered_so_a_turn_costs_its_new_parts(tmp_path: Path) -
     with model(said("hi")) as (base, _):
         play(examiner, base, {**ASKED, "messages": [first]}, second)
     assert sorted(words.judged) == ["first", "first\nsecond", "hi", "second"]
+
+
+def test_what_fails_open_is_logged_kept_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope = "select: [{id: ours, description: d, models: [m], disable: [watched]}]"
+    examiner = examining(tmp_path, "fail_open: [words]", scope, "may_loosen: [watched]")
+    asked = {**ASKED, "messages": [{"role": "user", "content": "boom"}]}
+    writer = store.Writer(Database(f"sqlite:///{tmp_path}/audit.db"))
+    before = opened()
+    with model(said("boom")) as (base, sent):
+        (reply,) = play(examiner, base, asked, ledger=Ledger(writer=writer))
+    assert writer.close(60.0) == 0
+    assert (reply.status, len(sent), opened() - before) == (200, 1, 1)
+    line = remembered(capsys)
+    assert "opened=['words']" in line
+    assert "scope=ours" in line
+    kept = [(each.stage, each.opened, each.scope) for each in read(f"{tmp_path}/audit.db")]
+    assert kept == [("request", ("words",), "ours"), ("response", ("words",), "ours")]
+
+
+def opened() -> float:
+    """How often the failure of the words was let pass so far."""
+    name = "glassgate_fail_open_total"
+    return REGISTRY.get_sample_value(name, {"detector": "words"}) or 0.0
 
 
 def test_a_full_queue_answers_at_once(examiner: Examiner) -> None:

@@ -171,6 +171,20 @@ def test_a_replay_has_what_the_exchange_had() -> None:
     assert inspection.coverage == SEEN.coverage
 
 
+def test_a_record_says_which_scope_decided_and_what_failed_open() -> None:
+    decision = replace(REFUSED, scope="school", opened=("ocr",))
+    again = Record.from_json(recorded(SENT, SEEN, decision, id="a", at=0.0).to_json())
+    assert (again.scope, again.opened) == ("school", ("ocr",))
+
+
+def test_a_record_from_before_a_field_came_is_read() -> None:
+    said = json.loads(record().to_json())
+    for name in ("allowed", "pictures", "opened", "scope"):
+        del said[name]
+    again = Record.from_json(json.dumps(said))
+    assert (again.allowed, again.pictures, again.opened, again.scope) == ((), 0, (), "")
+
+
 def test_a_record_holds_no_payload() -> None:
     text = record().to_json()
     assert SECRET not in text

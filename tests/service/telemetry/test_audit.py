@@ -27,6 +27,7 @@ ORDINARY = Record(
     rules=("indirect-injection",),
     shadow=("secrets",),
     allowed=("status-page",),
+    opened=("ocr",),
     findings=(Seen(label="injection", origin="third_party", score=0.987654),),
     seen=3,
     inspected=2,
@@ -34,6 +35,7 @@ ORDINARY = Record(
     ms={"read": 0.31, "total": 41.26},
     upstream_status=None,
     policy="9f2c41aa",
+    scope="school",
 )
 
 
@@ -80,12 +82,14 @@ def test_the_line_says_what_was_decided_and_why(capsys: pytest.CaptureFixture[st
         "rules": ["indirect-injection"],
         "shadow": ["secrets"],
         "allowed": ["status-page"],
+        "opened": ["ocr"],
         "findings": [{"label": "injection", "origin": "third_party", "score": 0.9877}],
         "coverage": "2/3",
         "gaps": [{"kind": "audio", "reason": "not inspected yet", "parts": 2}],
         "ms": {"read": 0.3, "total": 41.3},
         "upstream_status": None,
         "policy": "9f2c41aa",
+        "scope": "school",
     }
 
 

@@ -28,6 +28,7 @@ FORWARDED = Record(
     rules=(),
     shadow=(),
     allowed=(),
+    opened=(),
     findings=(),
     seen=3,
     inspected=3,
@@ -35,6 +36,7 @@ FORWARDED = Record(
     ms={"read": 0.4, "judge": 20.0, "send": 700.0, "total": 740.0},
     upstream_status=200,
     policy="aa",
+    scope="",
 )
 REFUSED = replace(
     FORWARDED,
@@ -43,6 +45,7 @@ REFUSED = replace(
     rules=("direct-injection", "harm"),
     shadow=("secrets",),
     allowed=("status-page",),
+    opened=("ocr", "classifier"),
     findings=(
         Seen(label="injection", origin="user", score=0.9),
         Seen(label="harm", origin="third_party", score=0.5),
@@ -142,6 +145,8 @@ OBSERVED: dict[str, tuple[list[Record], dict[str, float]]] = {
             'glassgate_rules_matched_total{mode="enforce",rule="direct-injection"}': 2,
             'glassgate_rules_matched_total{mode="shadow",rule="secrets"}': 2,
             'glassgate_allowed_total{entry="status-page"}': 2,
+            'glassgate_fail_open_total{detector="ocr"}': 2,
+            'glassgate_fail_open_total{detector="classifier"}': 2,
             'glassgate_findings_total{label="injection",origin="user"}': 2,
             'glassgate_findings_total{label="harm",origin="third_party"}': 2,
             'glassgate_findings_total{label="jailbreak",origin="user"}': 0,
@@ -222,11 +227,12 @@ def test_gauges_speak_of_living_workers(start: type[Worker]) -> None:
 
 def test_the_first_event_of_what_is_configured_is_a_step_from_zero(start: type[Worker]) -> None:
     worker = start()
-    worker("expect", ["openai_chat"], ["harm"], ["secrets"])
+    worker("expect", ["openai_chat"], ["harm"], ["secrets"], "", ["ocr"])
     series = scrape()
     assert series['glassgate_requests_total{action="refuse",dialect="openai_chat"}'] == 0
     assert series['glassgate_rules_matched_total{mode="enforce",rule="harm"}'] == 0
     assert series['glassgate_rules_matched_total{mode="shadow",rule="secrets"}'] == 0
+    assert series['glassgate_fail_open_total{detector="ocr"}'] == 0
 
 
 def test_labels_stay_bounded_whatever_comes(start: type[Worker]) -> None:
