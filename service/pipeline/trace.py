@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from detectors.contract.exchange import NOTHING_SHOWN, Exchange, Shown, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
 from service.policy.fields import Capture, Capturing
-from service.policy.model import NOBODY, Action, Caller, Decision, PolicyFile
+from service.policy.model import NOBODY, Action, Caller, Decision, PolicyFile, Severity
 from service.store.capture import Payload, wanted
 from service.store.record import Record as Kept
 from service.store.record import recorded
@@ -52,6 +53,8 @@ class Trace:
     shadow: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    severity: Severity | None = None
+    tags: tuple[str, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
     records: list[tuple[Kept, bytes]] = field(default_factory=list)
     capturing: Capturing = field(default_factory=Capturing)
@@ -108,6 +111,9 @@ class Trace:
         self.shadow = _distinct((*self.shadow, *decision.shadow))
         self.allowed = _distinct((*self.allowed, *(each.entry for each in decision.allowed)))
         self.opened = _distinct((*self.opened, *decision.opened))
+        self.tags = _distinct((*self.tags, *decision.tags))
+        severities = [each for each in (self.severity, decision.severity) if each is not None]
+        self.severity = max(severities, key=attrgetter("rank"), default=None)
         before = self.decision
         if before is None:
             self.decision, self.stage = decision, stage
@@ -186,6 +192,8 @@ class Trace:
             shadow=self.shadow,
             allowed=self.allowed,
             opened=self.opened,
+            severity=self.severity.value if self.severity else "",
+            tags=self.tags,
             findings=tuple(
                 Seen(label=label, origin=origin, score=score)
                 for (label, origin), score in sorted(self.highest.items())

@@ -34,6 +34,7 @@ from service.policy.variant import Variant
 
 REFUSED: Final = "This request cannot be passed on: it holds something that cannot be taken out."
 """Said where a rewrite cannot be made and its rule has no message of its own."""
+_rank: Final = attrgetter("rank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class Policy:
             reasons=tuple(reason for match in matches for reason in match.reasons),
             scope=variant.name,
             opened=facts.opened,
+            severity=max((each.rule.severity for each in matches), key=_rank, default=None),
+            tags=tuple(dict.fromkeys(tag for each in matches for tag in each.rule.tags)),
         )
 
     def _signed(self, message: str) -> str:

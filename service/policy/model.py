@@ -104,6 +104,14 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    @property
+    def rank(self) -> int:
+        """0 for low, 3 for critical."""
+        return _RANK[self]
+
+
+_RANK: Final = {severity: number for number, severity in enumerate(Severity)}
+
 
 class Rule(Written):
     """One rule: where it looks (``stage``, ``on``), when it holds, and what is done then.
@@ -283,6 +291,7 @@ class Decision:
     with the winning action. ``policy`` is the policy's hash. ``scope`` is the id of the policy's
     scope that decided, empty if none did. ``opened`` are the detectors whose failure the policy
     let pass. ``allowed`` is what the allow-list let pass, without which other rules had matched.
+    ``severity`` is the highest of all rules that matched, in shadow too, and ``tags`` are theirs.
     """
 
     action: Action
@@ -296,11 +305,16 @@ class Decision:
     scope: str = ""
     opened: tuple[str, ...] = ()
     allowed: tuple[Allowed, ...] = ()
+    severity: Severity | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def told(self) -> dict[str, Any]:
-        """As it is shown to the one who asked for it; of the last three only what there is."""
+        """As it is shown to the one who asked for it; the last ones only where there is any."""
         perhaps = {
+            "shadow": list(self.shadow),
+            "severity": self.severity.value if self.severity else "",
+            "tags": list(self.tags),
             "allowed": sorted({each.entry for each in self.allowed}),
             "opened": list(self.opened),
             "scope": self.scope,

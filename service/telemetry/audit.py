@@ -39,7 +39,8 @@ class Record:
     inspection decided it. ``error`` is the code of ``service.errors``, empty if there was none.
     ``rules`` matched and were enforced, ``shadow`` matched and were only counted. ``allowed`` are
     the entries of the allow-list without which other rules had matched, ``opened`` the detectors
-    whose failure the policy let pass. ``findings`` holds one entry for each label and origin.
+    whose failure the policy let pass. ``severity`` is the highest of all rules that matched, empty
+    if none did, and ``tags`` are theirs. ``findings`` holds one entry for each label and origin.
     ``seen`` and ``inspected`` count parts of both stages; ``gaps`` says as (kind, reason) what was
     not inspected. ``ms`` is milliseconds by verb, ``total`` included. ``upstream_status`` is None
     if the model's server gave no answer.
@@ -58,6 +59,8 @@ class Record:
     shadow: tuple[str, ...]
     allowed: tuple[str, ...]
     opened: tuple[str, ...]
+    severity: str
+    tags: tuple[str, ...]
     findings: tuple[Seen, ...]
     seen: int
     inspected: int
@@ -92,6 +95,8 @@ def _fields(r: Record) -> dict[str, object]:
         "shadow": _words(r.shadow),
         "allowed": _words(r.allowed),
         "opened": _words(r.opened),
+        "severity": _word(r.severity),
+        "tags": _words(r.tags),
         "findings": [
             {"label": _word(f.label), "origin": _word(f.origin), "score": round(f.score, 4)}
             for f in islice(r.findings, _MOST)

@@ -106,6 +106,20 @@ def test_an_answer_is_decided_beside_its_request(
     assert all(each["part"].startswith("/answer") for each in told.json["answer"]["texts"])
 
 
+def test_a_guard_tells_how_much_a_match_matters(tmp_path: Path) -> None:
+    rules = [
+        "  - {id: low, description: d, stage: request, when: texts > 0, action: forward,",
+        "     mode: shadow, severity: low, tags: [house]}",
+        "  - {id: high, description: d, stage: request, on: [user], when: harm > 0.5,",
+        "     action: refuse, message: no, severity: high, tags: [LLM01:2025, house]}",
+    ]
+    told = ask(tmp_path, GUARD, chat("bad"), policy=rules).json["decision"]
+    assert (told["rules"], told["shadow"]) == (["bad-question", "high"], ["low"])
+    assert (told["severity"], told["tags"]) == ("high", ["house", "LLM01:2025"])
+    told = ask(tmp_path, GUARD, chat("hello"), policy=rules).json["decision"]
+    assert (told["severity"], told["tags"]) == ("low", ["house"])
+
+
 def test_a_guard_names_the_scope_and_what_failed_open(tmp_path: Path) -> None:
     scope = "select: [{id: chat, description: d, models: [m], disable: [watched]}]"
     policy = ["fail_open: [words]", scope, "may_loosen: [watched]"]

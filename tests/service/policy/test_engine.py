@@ -105,6 +105,25 @@ def test_variables_of_a_part(written: Written, when: str, parts: set[str]) -> No
 
 
 @pytest.mark.parametrize(
+    ("score", "severity", "tags"),
+    [
+        (0.1, None, ()),
+        (0.3, "low", ("b",)),
+        (0.6, "critical", ("b", "a")),
+        (0.9, "critical", ("b", "a", "c")),
+    ],
+)
+def test_a_decision_tells_the_severity_and_the_tags_of_what_matched(
+    written: Written, score: float, severity: str | None, tags: tuple[str, ...]
+) -> None:
+    rules = rule("watched", "harm > 0.2", f"{FORWARD}, mode: shadow, severity: low, tags: [b]")
+    rules += rule("worst", "harm > 0.5", f"{FORWARD}, severity: critical, tags: [a, b]")
+    rules += rule("last", "harm > 0.8", f"{REFUSE}, tags: [c]")
+    decision = decide(written("rules:\n" + rules), [found(QUESTION, "harm", score)])
+    assert (decision.severity, decision.tags) == (severity, tags)
+
+
+@pytest.mark.parametrize(
     ("rules", "action", "message"),
     [
         ([("a", FORWARD), ("b", FORWARD)], Action.FORWARD, ""),
