@@ -46,9 +46,9 @@ class Echo:
     name = "echo"
 
     def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
-        said = repr((shown.pictures > 0, shown.operator, shown.read)).encode()
-        bare = shown == NOTHING_SHOWN
-        self.version = "1" if bare else f"1-{hashlib.sha256(said).hexdigest()[:16]}"
+        judged_by = (shown.pictures > 0, shown.operator, shown.read)
+        digest = hashlib.sha256(repr(judged_by).encode()).hexdigest()
+        self.version = f"1-{digest[:16]}" if any(judged_by) else "1"
         self._shown = shown
 
     def beside(self, shown: Shown) -> Check:

@@ -139,15 +139,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the model was shown before it answered, as far as its answer is judged by that.
+    """What the model was shown before it answered, as far as its answer is decided by that.
 
     ``pictures`` counts those of the request. ``operator`` are the operator's texts in it, ``read``
-    the texts that were read from its pictures: neither is logged or kept.
+    the texts that were read from its pictures: neither is logged or kept. ``language`` is that of
+    the question (ISO 639-1), empty where it is not known.
     """
 
     pictures: int = 0
     operator: tuple[str, ...] = field(default=(), repr=False)
     read: tuple[str, ...] = field(default=(), repr=False)
+    language: str = ""
 
 
 NOTHING_SHOWN = Shown()

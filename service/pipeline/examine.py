@@ -35,6 +35,7 @@ from service.policy.engine import Policy
 from service.policy.facts import UPLOAD
 from service.policy.hosts import without
 from service.policy.model import PICTURE_METHODS, Action, Decision
+from service.policy.tongue import asked_in
 from service.providers import strict_json
 from service.providers.base import Patch, Provider, TakesForms
 from service.providers.sse import Event
@@ -248,6 +249,7 @@ def _shown(exchange: Exchange, inspection: Inspection) -> Shown:
         pictures=sum(kinds[part.key] in {"", UPLOAD} for part in pictures),
         operator=tuple(part.text for part in own if part.origin is Origin.OPERATOR),
         read=tuple(part.text for part in texts if kinds[part.key] in PICTURE_METHODS),
+        language=asked_in(exchange),
     )
 
 

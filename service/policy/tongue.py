@@ -50,13 +50,21 @@ _LETTERS: Final[Mapping[str, str]] = {
 
 
 def language_of(exchange: Exchange) -> str:
-    """The language of the last message of the user; of all messages, if there is none of them."""
+    """The language of the one who reads a refusal: of an answer too, that of the question."""
+    return exchange.shown.language or asked_in(exchange) or ENGLISH
+
+
+def asked_in(exchange: Exchange) -> str:
+    """The language of the last message of the user; of all messages, if there is none of them.
+
+    Empty where no words were written.
+    """
     asked = [message for message in exchange.messages if message.role is Role.USER]
     for message in reversed(asked or exchange.messages):
         texts = [part.text for part in message.parts if isinstance(part, TextPart)]
         if any(text.strip() for text in texts):
             return language(" ".join(text[-MOST_CHARACTERS:] for text in texts))
-    return ENGLISH
+    return ""
 
 
 def language(text: str) -> str:

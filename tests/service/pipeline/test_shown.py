@@ -109,6 +109,26 @@ def test_an_answer_is_decided_by_its_request(examiner: Examiner, case: str, stre
     assert (DATA.encode() in reply.body) is ("may" in case)
 
 
+@pytest.mark.parametrize(
+    ("question", "message"),
+    # Where nothing was asked in words, the answer's own language tells.
+    [("Wer ist das?", "nichts"), ("Who?", "nothing"), ("", "nothing")],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_is_refused_in_the_language_of_its_question(
+    examiner: Examiner, tmp_path: Path, question: str, message: str, *, stream: bool
+) -> None:
+    path = tmp_path / "tongues.yaml"
+    path.write_text(POLICY.replace("message: nothing", "message: {en: nothing, de: nichts}"))
+    asked = asking(stream=stream)
+    asked["messages"][1]["content"] = question
+    body = streamed((0, {"content": LEAK[:9]}), (0, {"content": LEAK[9:]}))
+    kind = "text/event-stream" if stream else "application/json"
+    with model(body if stream else said(LEAK), kind=kind) as (base, _):
+        (reply,) = play(replace(examiner, policy=load(path)), base, asked)
+    assert f'"{message}"'.encode() in reply.body
+
+
 def test_an_allowed_phrase_lets_no_other_words_of_the_operator_pass(
     examiner: Examiner, tmp_path: Path
 ) -> None:

@@ -1,8 +1,19 @@
+from dataclasses import replace
+
 import pytest
 
-from detectors.contract.exchange import Exchange, Message, Origin, Role, Stage, TextPart
+from detectors.contract.exchange import Exchange, Message, Origin, Role, Shown, Stage, TextPart
 from service.policy.tongue import language, language_of
-from tests.service.policy.exchanges import PARTS, QUESTION, Written, decide, found, rule
+from tests.service.policy.exchanges import (
+    PARTS,
+    QUESTION,
+    Written,
+    decide,
+    exchange_of,
+    found,
+    inspection_of,
+    rule,
+)
 
 TEXTS = [
     ("en", "Who is the woman in this picture?"),
@@ -53,6 +64,18 @@ def asked(*texts: tuple[Role, str]) -> Exchange:
 )
 def test_the_last_words_of_the_user_tell_the_language(exchange: Exchange, expected: str) -> None:
     assert language_of(exchange) == expected
+
+
+def test_an_answer_is_refused_in_the_language_of_the_question(written: Written) -> None:
+    said = "action: refuse, message: {en: No., de: Nein., fr: Non.}"
+    policy = written("rules:\n" + rule("one", "harm > 0.5", said, "response"))
+    text = TextPart(pointer="/0", origin=Origin.MODEL, text="C'est la femme qui est sur la photo.")
+    inspection = inspection_of([found(text, "harm", 0.9)], parts=[text])
+    answer = exchange_of([text], Stage.RESPONSE)
+    assert policy.decide(answer, inspection).message == "Non."
+    for spoken, message in (("de", "Nein."), ("en", "No."), ("ja", "No.")):
+        asked = replace(answer, shown=Shown(language=spoken))
+        assert policy.decide(asked, inspection).message == message
 
 
 @pytest.mark.parametrize(
