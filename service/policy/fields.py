@@ -131,6 +131,8 @@ Message = Annotated[
     _table_or("text"),
 ]
 """What the refused person reads; by language, English is what all others fall back on."""
+FILLED_IN: Final = "${NAME} is filled in from the environment here."
+"""Said in the schema of the fields that ``service.policy.reading`` fills in."""
 Threshold = Annotated[
     Annotated[Score, Tag("number")] | Annotated[Levels, Tag("table")],
     _table_or("number"),

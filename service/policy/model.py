@@ -12,6 +12,7 @@ from pydantic import Field
 from detectors.contract.exchange import Origin, Stage
 from service.policy.edits import Edit, WrittenEdit
 from service.policy.fields import (
+    FILLED_IN,
     HEADER,
     TAG,
     Captured,
@@ -142,7 +143,7 @@ class Rule(Written):
     when: str
     action: Action
     edits: tuple[WrittenEdit, ...] = ()
-    message: Message | None = None
+    message: Annotated[Message | None, Field(description=FILLED_IN)] = None
     mode: Mode = Mode.ENFORCE
     sample: Share = 1.0
     severity: Severity = Severity.MEDIUM
@@ -224,7 +225,7 @@ class PolicyFile(Layer):
     mode: Mode = Mode.ENFORCE
     rollout: Rollout = 1.0
     refusal: Refusal = Refusal.REFUSAL
-    contact: Text | None = None
+    contact: Annotated[Text | None, Field(description=FILLED_IN)] = None
     streaming: Streaming = Streaming()
     headers: tuple[Annotated[str, Field(pattern=HEADER, max_length=64)], ...] = ()
     lists: dict[Name, Words] = Field(default_factory=dict)

@@ -22,7 +22,8 @@ def schema() -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **made,
         "title": "Glassgate policy",
-        "description": "How each field is meant: docs/policies.md.",
+        "description": "How each field is meant: docs/policies.md. ${NAME} may stand in `message` "
+        "and `contact` only.",
         "anyOf": [{"required": ["rules"]}, {"required": ["extends"]}],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -88,6 +89,15 @@ def test_photo_privacy_speaks_nine_languages(path: Path) -> None:
 def test_the_schema_that_ships_is_that_of_the_model() -> None:
     shipped = (POLICIES / "schema.json").read_text(encoding="utf-8")
     assert shipped == schema(), "python -m service.policy.schema > policies/schema.json"
+
+
+def test_the_schema_says_where_a_variable_may_stand() -> None:
+    made = json.loads(schema())
+    tables = [made, *made["$defs"].values()]
+    fields = [each for table in tables for each in table.get("properties", {}).items()]
+    told = {name for name, field in fields if "${NAME}" in field.get("description", "")}
+    assert told == {"message", "contact"}
+    assert all(f"`{name}`" in made["description"] for name in told)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
