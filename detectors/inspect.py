@@ -148,12 +148,8 @@ class Inspector:
             return ()
         begun, computed = time.perf_counter(), time.thread_time()
         key = content_key(view, part) if isinstance(part, ImagePart | DocumentPart) else ""
-        known = self._cache.parts(key) if key else None
-        if known is not None:
-            derived: Sequence[Part] = [
-                replace(child, pointer=part.pointer, parent=part.key) for child in known
-            ]
-        else:
+        derived: Sequence[Part] | None = self._cache.parts(key) if key else None
+        if derived is None:
             try:
                 derived = view.reveal(part)
             except Exception as error:  # noqa: BLE001 - whatever a view meets, the run has failed
@@ -164,7 +160,10 @@ class Inspector:
             if key:
                 self._cache.put_parts(key, tuple(derived))
         sheet.run(part, view.name, Outcome.FOUND if derived else Outcome.CLEAN, _ms(begun))
-        return derived
+        return [
+            replace(child, pointer=part.pointer, parent=part.key, call=part.call)
+            for child in derived
+        ]
 
     def _judge(self, check: Check, texts: Sequence[TextPart], sheet: _Sheet) -> None:
         twins: dict[str, list[TextPart]] = {}

@@ -53,11 +53,28 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRef:
+    """Which call of a tool: its id and the tool's name, each empty where nobody says it.
+
+    Both are a client's strings: printable and short, and else whatever it likes.
+    """
+
+    id: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name or 'a tool'} ({self.id})" if self.id else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
+    """``call`` is the call of a tool that brought the part, or that it is."""
+
     pointer: str
     origin: Origin
     parent: str | None = None
     method: str | None = None
+    call: CallRef | None = None
 
     @property
     def key(self) -> str:

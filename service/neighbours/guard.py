@@ -6,7 +6,7 @@ and pictures that were fetched for it stay here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -62,6 +62,7 @@ def _verdict(consulted: Consulted) -> Object:
     examined, question = consulted.examined, consulted.question
     decision, inspection = examined.decision, examined.inspection
     coverage = inspection.coverage
+    calls = {part.key: asdict(part.call) for part in inspection.parts if part.call is not None}
     own: list[Json] = [
         {
             "part": question.place(part.key),
@@ -75,12 +76,12 @@ def _verdict(consulted: Consulted) -> Object:
     verdict: Object = {
         "decision": decision.told,
         "scores": {**inspection.scores},
-        "findings": [_placed(asdict(each), question) for each in inspection.findings],
+        "findings": [_brought(asdict(each), question, calls) for each in inspection.findings],
         "runs": [_placed(asdict(each), question) for each in inspection.runs],
         "coverage": {
             "seen": coverage.seen,
             "inspected": coverage.inspected,
-            "gaps": [_placed(asdict(each), question) for each in coverage.gaps],
+            "gaps": [_brought(asdict(each), question, calls) for each in coverage.gaps],
             "complete": coverage.complete,
         },
         "texts": own,
@@ -93,6 +94,12 @@ def _verdict(consulted: Consulted) -> Object:
 def _own(part: TextPart, linked: frozenset[str]) -> bool:
     """Whether all of its words were sent; what is joined may hold those of a linked picture."""
     return part.pointer not in linked and not (linked and f"#{JOINED}" in part.key)
+
+
+def _brought(row: Object, question: Question, calls: Mapping[str, Object]) -> Object:
+    """A finding or a gap, with the call of a tool that brought its part if one did."""
+    call = calls.get(str(row["part"]))
+    return {**_placed(row, question), **({"call": call} if call is not None else {})}
 
 
 def _placed(row: Object, question: Question) -> Object:

@@ -73,12 +73,14 @@ def _part(part: OpaquePart, outcome: Fetched | NotFetched) -> Part:
         return DocumentPart(
             pointer=part.pointer,
             origin=part.origin,
+            call=part.call,
             data=outcome.data,
             media_type=outcome.media_type,
         )
     return ImagePart(
         pointer=part.pointer,
         origin=part.origin,
+        call=part.call,
         data=outcome.data,
         media_type=outcome.media_type,
         detail=part.remote.detail if part.remote else None,

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from detectors.contract.exchange import OpaquePart, Part
+from detectors.contract.exchange import CallRef, OpaquePart, Part
 from detectors.contract.finding import Coverage, Gap, Inspection
 from service.policy.facts import UPLOAD
 from service.store.files import Files
@@ -48,7 +48,8 @@ def by(versions: Mapping[str, str]) -> str:
 
 def _joined(inspection: Inspection, found: Mapping[str, Inspection]) -> Inspection:
     """All together; what is in an upload is ``found``, by the key of the part that means it."""
-    under = [_under(key, of) for key, of in found.items()]
+    calls = {part.key: part.call for part in inspection.parts}
+    under = [_under(key, calls[key], of) for key, of in found.items()]
     gaps = tuple(_left(inspection.coverage.gaps, found))
     coverage = inspection.coverage
     return Inspection(
@@ -72,14 +73,14 @@ def _left(gaps: Sequence[Gap], found: Mapping[str, Inspection]) -> Iterator[Gap]
             yield replace(had[0], part=gap.part)
 
 
-def _under(key: str, of: Inspection) -> Inspection:
-    """An upload's inspection, with its parts derived from the one with this key."""
+def _under(key: str, call: CallRef | None, of: Inspection) -> Inspection:
+    """An upload's inspection, with its parts derived from the one that has this key and call."""
     keys: dict[str, str] = {}
     parts: list[Part] = []
     for number, part in enumerate(of.parts):
         method = part.method or f"{UPLOAD}:{number}"
         parent = keys.get(part.parent or "", key)
-        moved = replace(part, pointer=key, parent=parent, method=method)
+        moved = replace(part, pointer=key, parent=parent, method=method, call=call)
         keys[part.key] = moved.key
         parts.append(moved)
     return replace(

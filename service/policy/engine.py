@@ -197,16 +197,24 @@ class _Trial:
     def _reasons(
         self, rule: str, condition: Condition, part: Part | None, *, failed: bool
     ) -> list[Reason]:
-        scored = [(label, self._facts.highest(label, part)) for label in condition.labels]
-        reasons = [
-            Reason(rule=rule, part=highest[0], label=label, score=highest[1], failed=failed)
-            for label, highest in scored
-            if highest is not None
+        facts = self._facts
+        scored = [(label, facts.highest(label, part)) for label in condition.labels]
+        found: list[tuple[str | None, str | None, float | None]] = [
+            (highest[0], label, highest[1]) for label, highest in scored if highest is not None
         ]
         if condition.names & {"complete", "gaps"}:
-            reasons += [Reason(rule=rule, part=gap.part, failed=failed) for gap in self._facts.gaps]
-        where = part.key if part is not None else None
-        return reasons or [Reason(rule=rule, part=where, failed=failed)]
+            found += [(gap.part, None, None) for gap in facts.gaps]
+        return [
+            Reason(
+                rule=rule,
+                part=where,
+                label=label,
+                score=each,
+                failed=failed,
+                call=facts.call(where),
+            )
+            for where, label, each in found or [(part.key if part else None, None, None)]
+        ]
 
     def _edits(
         self, edit: WrittenEdit, part: Part | None, condition: Condition

@@ -157,7 +157,8 @@ def _of_look(look: Look) -> _Branch:
     term = _of_term(look.term)
     if look.part is None:
         return term
-    place = f"{look.part.key} ({look.part.origin})"
+    call = f", by {look.part.call}" if look.part.call is not None else ""
+    place = f"{look.part.key} ({look.part.origin}{call})"
     return _Branch(f"{place}: {_word(look.held)}", (term,))
 
 

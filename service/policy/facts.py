@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.contract.exchange import (
+    CallRef,
     DocumentPart,
     Exchange,
     ImagePart,
@@ -170,6 +171,11 @@ class Facts:
     def findings(self, part: Part) -> list[Finding]:
         """The part's own findings; not those of the parts derived from it."""
         return [each for each in self._findings if each.part == part.key]
+
+    def call(self, key: str | None) -> CallRef | None:
+        """The call of a tool that brought the part with this key, or that it is."""
+        part = self._by_key.get(key or "")
+        return part.call if part is not None else None
 
     def highest(self, label: str, part: Part | None) -> tuple[str, float] | None:
         """The highest score of a label in one part or in all, after the key of where it stands.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from detectors.contract.exchange import Origin, Stage
+from detectors.contract.exchange import CallRef, Origin, Stage
 from service.policy.edits import Edit, WrittenEdit
 from service.policy.fields import (
     FILLED_IN,
@@ -260,7 +260,8 @@ class Reason:
     """Why a rule matched: its highest score of a label that it names, and where. No payload.
 
     ``part`` and ``label`` are None where the rule speaks of no part or of no label; ``failed`` is
-    true where the condition could not be evaluated and so counted as held.
+    true where the condition could not be evaluated and so counted as held. ``call`` is the call of
+    a tool that brought the part: a client's words.
     """
 
     rule: str
@@ -268,6 +269,7 @@ class Reason:
     label: str | None = None
     score: float | None = None
     failed: bool = False
+    call: CallRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +312,12 @@ class Decision:
     tags: tuple[str, ...] = ()
 
     @property
+    def calls(self) -> tuple[CallRef, ...]:
+        """The calls of tools that brought what the rules that act matched for."""
+        acting = (reason.call for reason in self.reasons if reason.rule in self.rules)
+        return tuple(dict.fromkeys(call for call in acting if call is not None))
+
+    @property
     def told(self) -> dict[str, Any]:
         """As it is shown to the one who asked for it; the last ones only where there is any."""
         perhaps = {
@@ -319,6 +327,7 @@ class Decision:
             "allowed": sorted({each.entry for each in self.allowed}),
             "opened": list(self.opened),
             "scope": self.scope,
+            "calls": [asdict(call) for call in self.calls],
         }
         return {
             "action": self.action.value,

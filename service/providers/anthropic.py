@@ -16,6 +16,7 @@ from service.errors import GlassgateError, Malformed
 from service.providers.anthropic_blocks import content, is_result
 from service.providers.anthropic_events import Events, event, refused, spelled
 from service.providers.base import Assembly, Patch
+from service.providers.calls import named
 from service.providers.fields import (
     Object,
     as_bool,
@@ -89,7 +90,7 @@ class AnthropicMessages:
         messages = as_list(request.get("messages"), "/messages")
         if not messages:
             raise Malformed("at least one message is expected", "/messages")
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model=as_text(request.get("model"), "/model"),
             stage=Stage.REQUEST,
@@ -103,6 +104,7 @@ class AnthropicMessages:
             ),
             stream=as_bool(request.get("stream"), "/stream"),
         )
+        return named(exchange)
 
     def read_answer(self, answer: Json) -> Exchange:
         whole = as_object(answer, "")
@@ -112,12 +114,13 @@ class AnthropicMessages:
             *_stop_details(whole),
             *rest(whole, "", Origin.MODEL, ANSWER_SETTINGS | {"content", "stop_details"}),
         ]
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model=model if isinstance(model, str) else "",
             stage=Stage.RESPONSE,
             messages=(Message(role=Role.ASSISTANT, parts=tuple(parts)),),
         )
+        return named(exchange)
 
     def assembly(self) -> Assembly:
         return Events()

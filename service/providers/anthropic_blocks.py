@@ -10,6 +10,7 @@ from typing import Final
 
 from detectors.contract.exchange import Origin, Part, TextPart, ToolCallPart
 from service.errors import Malformed
+from service.providers.calls import brought, tool_call
 from service.providers.documents import inline_document, linked_document
 from service.providers.fields import (
     FILE,
@@ -185,14 +186,17 @@ def _call(block: Object, at: str, _: Origin) -> Iterator[Part]:
         name=as_text(block.get("name"), f"{at}/name"),
         # A string while it is streamed: the text so far, which is no JSON yet.
         arguments=given if isinstance(given, str) else dump(given).decode(),
+        call=tool_call(block.get("id"), block.get("name")),
     )
     yield from rest(block, at, Origin.MODEL, NAMES | {"name", "input"})
 
 
 def _result(block: Object, at: str, _: Origin) -> Iterator[Part]:
+    call = tool_call(block.get("tool_use_id"), None)
     if block.get("content") is not None:
-        yield from content(block["content"], f"{at}/content", Origin.THIRD_PARTY)
-    yield from rest(block, at, Origin.THIRD_PARTY, NAMES | {"content"})
+        found = content(block["content"], f"{at}/content", Origin.THIRD_PARTY)
+        yield from brought(found, call)
+    yield from brought(rest(block, at, Origin.THIRD_PARTY, NAMES | {"content"}), call)
 
 
 def _found(block: Object, at: str, _: Origin) -> Iterator[Part]:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 from detectors.contract.exchange import Exchange, Message, Origin, Part, Role, Stage
 from service.errors import GlassgateError, Malformed
 from service.providers.base import Assembly, Patch, Provider
+from service.providers.calls import named
 from service.providers.documents import PLAIN
 from service.providers.fields import Object, gap, loose_text
 from service.providers.gemini_chunks import ANSWER_SETTINGS, CANDIDATE_SETTINGS, Candidates
@@ -94,13 +95,14 @@ class Gemini:
         ]
         if not told:
             raise Malformed("at least one content is expected", at)
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model=self.model,
             stage=Stage.REQUEST,
             messages=(*_operator_parts(request), *told),
             stream=self.stream and not self.array,
         )
+        return named(exchange)
 
     def read_answer(self, answer: Json) -> Exchange:
         whole = Fields(_joined(answer) if isinstance(answer, list) else answer, "")

@@ -21,6 +21,7 @@ from detectors.contract.exchange import (
     ToolCallPart,
 )
 from service.errors import Malformed
+from service.providers.calls import brought, tool_call
 from service.providers.documents import PLAIN, inline_document, linked_document
 from service.providers.fields import (
     FILE,
@@ -215,6 +216,7 @@ def _call(value: Json, at: str, _: Origin) -> Iterator[Part]:
         arguments=""
         if given is None
         else dump(dict(as_object(given, call.place("args")))).decode(),
+        call=tool_call(call["id"], call[name]),
     )
     yield from call.rest(Origin.MODEL, {"id", name, "args"})
 
@@ -222,9 +224,11 @@ def _call(value: Json, at: str, _: Origin) -> Iterator[Part]:
 def _result(value: Json, at: str, _: Origin) -> Iterator[Part]:
     """What a tool brought back, pictures and documents included."""
     result = Fields(value, at)
+    call = tool_call(result["id"], result["name"] or result["toolType"])
     for here, item in items(result["parts"], result.place("parts")):
-        yield from _part(Fields(item, here), Origin.THIRD_PARTY)
-    yield from result.rest(Origin.THIRD_PARTY, {"id", "parts", "scheduling", "toolType", "outcome"})
+        yield from brought(_part(Fields(item, here), Origin.THIRD_PARTY), call)
+    known = {"id", "parts", "scheduling", "toolType", "outcome"}
+    yield from brought(result.rest(Origin.THIRD_PARTY, known), call)
 
 
 def _code(value: Json, at: str, _: Origin) -> Iterator[Part]:

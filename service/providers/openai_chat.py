@@ -24,6 +24,7 @@ from detectors.contract.exchange import (
 )
 from service.errors import GlassgateError, Malformed
 from service.providers.base import Assembly, Patch
+from service.providers.calls import brought, named, tool_call
 from service.providers.deltas import DONE, Chunks
 from service.providers.documents import attached
 from service.providers.fields import (
@@ -106,13 +107,14 @@ class OpenAIChat:
             raise Malformed("at least one message is expected", "/messages")
         as_count(request.get("n"), "/n", most=MOST_CHOICES)
         read = [_message(item, pointer("messages", i)) for i, item in enumerate(messages)]
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model=as_text(request.get("model"), "/model"),
             stage=Stage.REQUEST,
             messages=(*_operator_parts(request), *read),
             stream=as_bool(request.get("stream"), "/stream"),
         )
+        return named(exchange)
 
     def read_answer(self, answer: Json) -> Exchange:
         whole = as_object(answer, "")
@@ -252,7 +254,9 @@ def _message(item: Json, at: str) -> Message:
     if name not in ROLES:
         raise Malformed(f"the role must be one of {', '.join(ROLES)}", f"{at}/role")
     role, origin = ROLES[name]
-    return Message(role=role, parts=tuple(_message_parts(message, at, origin)))
+    result = role is Role.TOOL
+    call = tool_call(message.get("tool_call_id"), message.get("name")) if result else None
+    return Message(role=role, parts=tuple(brought(_message_parts(message, at, origin), call)))
 
 
 def _choice(item: Json, at: str) -> Message:
@@ -335,13 +339,14 @@ def _content_part(part: Object, at: str, origin: Origin) -> Iterator[Part]:
 def _tool_call(call: Object, at: str) -> Iterator[Part]:
     kind = call.get("type", "function")
     known = "function" if kind == "function" else "custom"
-    yield from _function(call.get(known), f"{at}/{known}")
+    yield from _function(call.get(known), f"{at}/{known}", call.get("id"))
     for name, value in call.items():
         if name not in {"id", "type", "index", known}:
             yield from loose_text(value, f"{at}{pointer(name)}", Origin.MODEL)
 
 
-def _function(value: Json, at: str) -> Iterator[Part]:
+def _function(value: Json, at: str, call: Json = None) -> Iterator[Part]:
+    """The function that is called, and with what; ``call`` is the id of the call, if it has one."""
     function = as_object(value, at)
     arguments = function.get("arguments", function.get("input"))
     yield ToolCallPart(
@@ -349,5 +354,6 @@ def _function(value: Json, at: str) -> Iterator[Part]:
         origin=Origin.MODEL,
         name=as_text(function.get("name", ""), f"{at}/name"),
         arguments="" if arguments is None else as_text(arguments, f"{at}/arguments"),
+        call=tool_call(call, function.get("name")),
     )
     yield from unknown(function, at, Origin.MODEL, {"name", "arguments", "input"})

@@ -22,6 +22,7 @@ from detectors.contract.exchange import (
 )
 from service.errors import GlassgateError
 from service.providers.base import Assembly, Patch
+from service.providers.calls import named
 from service.providers.fields import (
     Object,
     as_bool,
@@ -121,13 +122,14 @@ class OpenAIResponses:
     def read(self, body: Json) -> Exchange:
         request = as_object(body, "")
         model = request.get("model")
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model="" if model is None else as_text(model, "/model"),
             stage=Stage.REQUEST,
             messages=(*_beside(request), *_input(request.get("input"))),
             stream=as_bool(request.get("stream"), "/stream"),
         )
+        return named(exchange)
 
     def read_answer(self, answer: Json) -> Exchange:
         whole = as_object(answer, "")
@@ -138,12 +140,13 @@ class OpenAIResponses:
             for part in answered(item, pointer("output", index))
         ]
         parts.extend(rest(whole, "", Origin.MODEL, ANSWER_SETTINGS))
-        return Exchange(
+        exchange = Exchange(
             dialect=self.dialect,
             model=model if isinstance(model, str) else "",
             stage=Stage.RESPONSE,
             messages=(Message(role=Role.ASSISTANT, parts=tuple(parts)),),
         )
+        return named(exchange)
 
     def assembly(self) -> Assembly:
         return ResponseAssembly(ANSWER_SETTINGS)

@@ -7,6 +7,7 @@ described here reaches the model's server unchanged, so its strings are inspecte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from detectors.contract.exchange import (
@@ -19,6 +20,7 @@ from detectors.contract.exchange import (
     ToolCallPart,
 )
 from service.errors import Malformed
+from service.providers.calls import brought, tool_call
 from service.providers.documents import ELSEWHERE, attached, linked_document
 from service.providers.fields import (
     FILE,
@@ -81,6 +83,8 @@ OTHERS: Final = {
     "mcp_approval_response": ROLES["user"],
     "compaction_trigger": ROLES["user"],
 }
+# Items that a call of a tool is, or brought: the provider's own tools bring it in the call's item.
+OF_CALLS: Final = {*CALLS, *(kind for kind in OTHERS if kind.endswith(("_call", "_output")))}
 # Items that stand for what only the model's server has.
 UNSEEN: Final = frozenset({"item_reference", "compaction"})
 
@@ -127,7 +131,7 @@ def sent(value: Json, at: str) -> Message:
     kind = _kind(item, at)
     if kind in UNSEEN:
         return Message(role=Role.USER, parts=(unseen(at),))
-    return _item(item, at, kind)
+    return _of_call(_item(item, at, kind), item, kind)
 
 
 def answered(value: Json, at: str) -> Iterator[Part]:
@@ -136,7 +140,7 @@ def answered(value: Json, at: str) -> Iterator[Part]:
     kind = _kind(item, at)
     if kind == "message":
         return _fields(item, at, Origin.MODEL, SETTINGS)
-    return iter(_item(item, at, kind).parts)
+    return iter(_of_call(_item(item, at, kind), item, kind).parts)
 
 
 def unseen(at: str) -> OpaquePart:
@@ -183,6 +187,17 @@ def _item(item: Object, at: str, kind: str) -> Message:
         return Message(role=role, parts=tuple(_fields(item, at, origin, SETTINGS)))
     unknown = gap(UNKNOWN, at, Origin.THIRD_PARTY, "an item of unknown type")
     return Message(role=Role.TOOL, parts=(unknown,))
+
+
+def _of_call(message: Message, item: Object, kind: str) -> Message:
+    """What an item holds, with the call of a tool that it is or that brought it."""
+    if kind not in OF_CALLS:
+        return message
+    name = item.get("name")
+    if name is None and not kind.endswith("_output"):
+        name = kind.removesuffix("_call")
+    call = tool_call(item.get("call_id") or item.get("id"), name)
+    return replace(message, parts=tuple(brought(message.parts, call)))
 
 
 def _call(item: Object, at: str, kind: str) -> Part:

@@ -84,6 +84,14 @@ class Missed(NamedTuple):
     reason: str
 
 
+class Brought(NamedTuple):
+    """The call of a tool that brought a part of the body: its id, and the tool's name."""
+
+    part: str
+    id: str
+    name: str
+
+
 class Let(NamedTuple):
     """A score that an entry of the allow-list put in the place of a finding's."""
 
@@ -104,7 +112,8 @@ class Record:
     ``shadow`` and ``policy`` (its hash) are those of the decision made on this inspection;
     ``allowed`` is what the allow-list let pass in it, ``opened`` the detectors whose failure the
     policy let pass, ``scope`` the id of its scope that decided. ``pictures`` counts the pictures
-    of the request that an answer answers.
+    of the request that an answer answers. ``calls`` says which underived parts a call of a tool
+    brought, or are one.
     """
 
     id: str
@@ -132,6 +141,7 @@ class Record:
     pictures: int = 0
     opened: tuple[str, ...] = ()
     scope: str = ""
+    calls: tuple[Brought, ...] = ()
 
     @property
     def counted(self) -> tuple[Scored, ...]:
@@ -176,6 +186,7 @@ class Record:
             said["shadow"] = tuple(said["shadow"])
             said["allowed"] = tuple(map(Let._make, said.get("allowed", ())))
             said["opened"] = tuple(said.get("opened", ()))
+            said["calls"] = tuple(map(Brought._make, said.get("calls", ())))
             return cls(**said)
         except (TypeError, ValueError, KeyError) as error:
             raise RecordError(
@@ -241,6 +252,11 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
         pictures=exchange.shown.pictures,
         opened=decision.opened,
         scope=decision.scope,
+        calls=tuple(
+            Brought(names.key(part.key), _fit(part.call.id, _WORD), _fit(part.call.name, _WORD))
+            for part in inspection.parts
+            if part.call is not None and part.method is None
+        ),
     )
 
 

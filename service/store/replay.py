@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
 from detectors.contract.exchange import (
+    CallRef,
     DocumentPart,
     Exchange,
     ImagePart,
@@ -23,7 +26,7 @@ from detectors.contract.exchange import (
 )
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
 from service.policy.model import Caller
-from service.store.record import Noted, Record, Scored
+from service.store.record import Brought, Noted, Record, Scored
 
 _LINE: Final = Line(text="", box=(), score=0.0, start=0)
 _ORIGINS: Final = {origin.value: origin for origin in Origin}
@@ -36,6 +39,8 @@ def replayable(record: Record) -> tuple[Exchange, Inspection, Caller]:
     a policy has it in the language of the text.
     """
     parts = tuple(_part(noted) for noted in record.parts)
+    if record.calls:
+        parts = tuple(_brought(parts, record.calls))
     own = (part for part in parts if part.method is None)
     exchange = Exchange(
         dialect=record.dialect,
@@ -97,6 +102,16 @@ def _part(noted: Noted) -> Part:
     if kind == "tool_call":
         return ToolCallPart(**place, name="", arguments=_blank(size))
     return OpaquePart(**place, kind=what, reason="")
+
+
+def _brought(parts: Sequence[Part], brought: Sequence[Brought]) -> Iterator[Part]:
+    """The parts with the calls of tools that brought them; what is derived has its parent's."""
+    calls = {each.part: CallRef(id=each.id, name=each.name) for each in brought}
+    for part in parts:
+        call = calls.get(part.parent or part.key)
+        if call is not None:
+            calls[part.key] = call
+        yield part if call is None else replace(part, call=call)
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ import pytest
 from detectors.cache import VerdictCache
 from detectors.contract.detector import DetectorError
 from detectors.contract.exchange import (
+    CallRef,
     DocumentPart,
     Exchange,
     ImagePart,
@@ -359,6 +360,17 @@ def test_a_failure_is_not_remembered() -> None:
     for _ in range(2):
         assert not inspector.inspect(exchange((image(b"x"),)), 5).coverage.complete
     assert len(reader.read) == 2
+
+
+def test_what_is_derived_names_the_call_that_brought_it_also_from_the_cache() -> None:
+    reader = Reader()
+    inspector = Inspector([reader, Echo()], [Words()], VerdictCache(100))
+    for call in (CallRef(id="c1", name="look"), CallRef(id="c2"), None):
+        picture = replace(image(b"bad"), call=call)
+        seen = inspector.inspect(exchange((picture,), role=Role.TOOL), 5)
+        assert len(seen.parts) > 2
+        assert {part.call for part in seen.parts} == {call}
+    assert reader.read == [b"bad"]
 
 
 def test_the_cache_keeps_the_newest_and_no_more() -> None:

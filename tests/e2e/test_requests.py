@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+import httpx
 import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
@@ -129,6 +130,26 @@ def test_an_attack_is_refused_as_the_model_itself_would(
     assert (line["action"], line["stage"], line["status"]) == ("refuse", "request", 200)
     assert rule in line["rules"]
     assert upstream.received == []
+
+
+def test_the_log_names_the_call_that_brought_orders_and_the_metrics_do_not(
+    gate: Gate, client: OpenAI
+) -> None:
+    function = {"name": "look_around", "arguments": "{}"}
+    calls = [{"id": f"call_{n}", "type": "function", "function": function} for n in range(2)]
+    messages: list[Any] = [
+        {"role": "user", "content": "What does the sign say?"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "call_0", "content": "It is closed today."},
+        {"role": "tool", "tool_call_id": "call_1", "content": ORDERS},
+    ]
+    got = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=messages)
+    line = gate.logged(got.headers["x-glassgate-id"])
+    assert line["action"] == "refuse"
+    assert line["calls"] == [{"id": "call_1", "tool": "look_around"}]
+    told = httpx.get(f"{gate.admin}/metrics").text
+    assert INSTRUCTS in told
+    assert "look_around" not in told
 
 
 @pytest.mark.parametrize("messages", FORWARDED.values(), ids=FORWARDED)

@@ -131,6 +131,30 @@ def test_a_guard_names_the_scope_and_what_failed_open(tmp_path: Path) -> None:
     assert not {"opened", "scope"} & plain["decision"].keys()
 
 
+def test_a_finding_names_the_call_that_brought_it(tmp_path: Path) -> None:
+    called = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    brought = [{"type": "text", "text": "bad"}, shown(coloured(RED)), {"type": "sound"}]
+    messages = [
+        {"role": "user", "content": "look"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": brought},
+    ]
+    told = ask(tmp_path, GUARD, {"messages": messages}).json
+    call = {"id": "c1", "name": "look"}
+    at = "/messages/2/content"
+    assert {each["part"]: each["call"] for each in told["findings"]} == {
+        f"{at}/0/text": call,
+        f"{at}/1#ocr": call,
+    }
+    assert {each["part"]: each.get("call") for each in told["coverage"]["gaps"]} == {
+        f"{at}/2": call
+    }
+    assert told["decision"]["calls"] == [call]
+    plain = ask(tmp_path, GUARD, chat("bad")).json
+    assert "call" not in plain["findings"][0]
+    assert "calls" not in plain["decision"]
+
+
 WRONG = [
     (b"{", None, "not JSON"),
     ([], "", "object"),

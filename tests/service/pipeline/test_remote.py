@@ -12,6 +12,7 @@ from ipaddress import ip_network
 import pytest
 
 from detectors.contract.exchange import (
+    CallRef,
     DocumentPart,
     Exchange,
     ImagePart,
@@ -81,6 +82,18 @@ def test_a_linked_picture_is_inspected_and_sent_inline() -> None:
     assert isinstance(picture, ImagePart)
     assert (picture.data, picture.media_type, picture.detail) == (PIXELS, "image/png", "low")
     assert (picture.pointer, picture.origin) == ("/messages/0/content/1", Origin.USER)
+
+
+def test_a_picture_that_a_tool_linked_to_names_the_call() -> None:
+    provider = OpenAIChat()
+    with serving(saying(page())) as server:
+        url = f"http://127.0.0.1:{server.port}/a.png"
+        shown: Json = {"type": "image_url", "image_url": {"url": url}}
+        message: Json = {"role": "tool", "tool_call_id": "c1", "content": [shown]}
+        body: Json = {"model": "m", "messages": [message]}
+        (picture,) = turned(provider.read(body), body, provider, server).parts()
+    assert isinstance(picture, ImagePart)
+    assert picture.call == CallRef(id="c1")
 
 
 def test_what_cannot_be_fetched_stays_a_gap_and_a_link() -> None:

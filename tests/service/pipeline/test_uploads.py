@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.contract.exchange import ImagePart, OpaquePart, Origin, TextPart
+from detectors.contract.exchange import CallRef, ImagePart, OpaquePart, Origin, TextPart
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
 from service.pipeline.uploads import Uploads, by
 from service.policy.load import load
@@ -151,3 +151,10 @@ def test_a_policy_decides_about_it_as_if_it_were_there(
     remember(uploads, inspected(found(NOTE, "injection", 0.9)))
     got = uploads.covered(asked(found(ASKED, "identity", 0.8)))
     assert load(path).decide(SENT, got).action == action
+
+
+def test_a_file_that_a_tool_brought_by_its_id_names_the_call(uploads: Uploads) -> None:
+    remember(uploads, inspected())
+    call = CallRef(id="c1", name="look")
+    brought = replace(asked(), parts=(ASKED, replace(MEANT, call=call)))
+    assert [part.call for part in uploads.covered(brought).parts] == [None, *[call] * 4]

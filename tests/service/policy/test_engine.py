@@ -1,11 +1,12 @@
 import ast
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from detectors.contract.exchange import Part, Stage
+from detectors.contract.exchange import CallRef, Part, Stage
 from detectors.contract.finding import Gap
 from service.policy import engine
 from service.policy.model import Action, Decision, Reason, Refusal
@@ -16,6 +17,7 @@ from tests.service.policy.exchanges import (
     JOINED,
     MASK,
     NOTE,
+    PHOTO,
     PLAIN,
     QUESTION,
     REFUSE,
@@ -202,6 +204,29 @@ def test_reasons_of_an_exchange_name_where_the_maximum_and_the_gaps_are(written:
         Reason(rule="b", part="/9"),
         Reason(rule="c"),
     )
+
+
+def test_reasons_name_the_call_that_brought_the_part(written: Written) -> None:
+    look, read = CallRef(id="c1", name="look"), CallRef(id="c2", name="read")
+    photo, note = replace(PHOTO, call=read), replace(NOTE, call=read)
+    parts: list[Part] = [SYSTEM, replace(TOOL, call=look), photo, note]
+    policy = written(
+        "rules:\n"
+        + rule("a", "harm > 0.5", REFUSE)
+        + rule("b", "hate > 0.5", f"on: [third_party], {REFUSE}, mode: shadow")
+        + rule("c", "!complete", REFUSE)
+    )
+    findings = [found(TOOL, "hate", 0.9), found(NOTE, "harm", 0.9)]
+    gaps = [Gap(part=PHOTO.key, kind="failed", reason="none")]
+    decision = decide(policy, findings, gaps, parts=parts)
+    assert [(reason.rule, reason.call) for reason in decision.reasons] == [
+        ("a", read),
+        ("b", look),
+        ("c", read),
+    ]
+    assert decision.calls == (read,)  # what is only counted is not told
+    assert decision.told["calls"] == [{"id": "c2", "name": "read"}]
+    assert "calls" not in decide(policy, findings).told
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -1.0, 7.0])

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detectors.contract.exchange import CallRef
 from detectors.contract.finding import Finding, Gap
 from service.policy.engine import Policy
 from service.policy.explain import drawn, explain
@@ -16,6 +18,7 @@ from tests.service.policy.exchanges import (
     PHOTO,
     QUESTION,
     REFUSE,
+    TOOL,
     Written,
     exchange_of,
     found,
@@ -73,6 +76,23 @@ def test_a_line_of_the_tree(
 ) -> None:
     lines = tree(policy, findings, gaps)
     assert any(line in each for each in lines), "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (CallRef(id="c1", name="look"), "/3 (third_party, by look (c1)): held"),
+        (CallRef(id="c1"), "/3 (third_party, by a tool (c1)): held"),
+        (CallRef(name="look"), "/3 (third_party, by look): held"),
+    ],
+)
+def test_the_tree_names_the_call_that_brought_a_part(
+    written: Written, call: CallRef, said: str
+) -> None:
+    parts = [replace(TOOL, call=call)]
+    policy = written("rules:\n" + rule("tools", "harm > 0.5", f"on: [third_party], {REFUSE}"))
+    inspection = inspection_of([found(TOOL, "harm", 0.9)], parts=parts)
+    assert said in drawn(explain(policy, exchange_of(parts), inspection))
 
 
 def test_the_tree_names_the_edits(written: Written) -> None:

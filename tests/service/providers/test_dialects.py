@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from importlib import import_module
 
@@ -92,6 +92,18 @@ def test_the_bytes_of_a_picture_are_those_that_were_sent(
 def test_every_choice_of_an_answer_is_seen(provider: Provider, sample: Sample) -> None:
     parts = list(provider.read_answer(sample.answer).parts())
     assert [(part.pointer, _told(part)) for part in parts] == sample.answered
+
+
+def _calls(parts: Iterable[Part]) -> dict[str, tuple[str, str]]:
+    return {part.pointer: (part.call.id, part.call.name) for part in parts if part.call}
+
+
+@every
+def test_what_a_tool_brought_names_the_call_that_brought_it(
+    provider: Provider, sample: Sample
+) -> None:
+    assert _calls(provider.read(sample.body).parts()) == sample.calls
+    assert _calls(provider.read_answer(sample.answer).parts()) == sample.answered_calls
 
 
 @with_pictures

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.contract.exchange import (
+    CallRef,
     Exchange,
     ImagePart,
     Line,
@@ -61,6 +62,7 @@ SCORES = st.one_of(
     st.floats(0, 1), st.sampled_from([0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]), st.floats()
 )
 SIZES = st.sampled_from([0, 1, 599, 600, 601, 5000])
+CALLS = st.sampled_from([None, None, CallRef(id="c1", name="look"), CallRef(name="read")])
 METHODS = ("ocr", "ocr:faint", "normalised", "joined", "tool_call", "base64")
 
 
@@ -74,14 +76,13 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Policy]:
 @st.composite
 def own_parts(draw: st.DrawFn, number: int) -> Part:
     pointer, origin = f"/messages/{number}/content", draw(st.sampled_from(Origin))
-    kind = draw(st.integers(0, 3))
-    if kind == 0:
-        return ImagePart(pointer=pointer, origin=origin, data=b"data", media_type="image/png")
-    if kind == 1:
-        return OpaquePart(pointer=pointer, origin=origin, kind="audio", reason="none")
-    if kind == 2:
-        return ToolCallPart(pointer=pointer, origin=origin, name="f", arguments="{}")
-    return TextPart(pointer=pointer, origin=origin, text="x" * draw(SIZES))
+    made: list[Part] = [
+        ImagePart(pointer=pointer, origin=origin, data=b"data", media_type="image/png"),
+        OpaquePart(pointer=pointer, origin=origin, kind="audio", reason="none"),
+        ToolCallPart(pointer=pointer, origin=origin, name="f", arguments="{}"),
+        TextPart(pointer=pointer, origin=origin, text="x" * draw(SIZES)),
+    ]
+    return replace(draw(st.sampled_from(made)), call=draw(CALLS))
 
 
 @st.composite
@@ -92,6 +93,7 @@ def derived_parts(draw: st.DrawFn, parents: Sequence[Part]) -> Part:
     return TextPart(
         pointer=parent.pointer,
         origin=draw(st.sampled_from(Origin)),
+        call=parent.call,
         parent=parent.key,
         method=draw(st.sampled_from(METHODS)),
         text="y" * draw(SIZES),
@@ -222,6 +224,35 @@ def test_a_model_s_name_is_kept_if_it_is_one(model: str) -> None:
         replace(SENT, model=model), SEEN, REFUSED, id="a", at=0.0, caller=Caller(tenant=model)
     )
     assert (made.model, made.tenant) == (UNFIT, UNFIT)
+
+
+@pytest.mark.parametrize(
+    ("call", "kept"),
+    [
+        (CallRef(id="call_1", name="look"), ("call_1", "look")),
+        (CallRef(id="toolu_" + "a" * 40, name=""), ("toolu_" + "a" * 40, "")),
+        (CallRef(id="my?mother?is?ill", name="a" * 97), (UNFIT, UNFIT)),
+    ],
+)
+def test_a_calls_id_and_name_are_kept_if_they_are_words(
+    call: CallRef, kept: tuple[str, str]
+) -> None:
+    text = TextPart(pointer="/a b", origin=Origin.THIRD_PARTY, text=SECRET, call=call)
+    shown = replace(text, parent=text.key, method="normalised")
+    other = TextPart(pointer="/0", origin=Origin.USER, text=SECRET)
+    inspection = replace(SEEN, parts=(other, text, shown), findings=(), runs=())
+    made = Record.from_json(
+        recorded(SENT, inspection, REFUSED, id="a", at=0.0).to_json(),
+    )
+    assert [(each.id, each.name) for each in made.calls] == [kept]
+    again = CallRef(id=kept[0], name=kept[1])
+    assert [part.call for part in replayable(made)[1].parts] == [None, again, again]
+
+
+def test_a_record_that_names_no_calls_is_read() -> None:
+    old = json.loads(record().to_json())
+    del old["calls"]
+    assert Record.from_json(json.dumps(old)) == record()
 
 
 def test_of_the_caller_only_what_the_policy_names_is_kept() -> None:

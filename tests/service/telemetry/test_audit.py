@@ -38,6 +38,7 @@ ORDINARY = Record(
     upstream_status=None,
     policy="9f2c41aa",
     scope="school",
+    calls=(("call_1", "look"), ("", "two words")),
 )
 
 
@@ -87,6 +88,7 @@ def test_the_line_says_what_was_decided_and_why(capsys: pytest.CaptureFixture[st
         "opened": ["ocr"],
         "severity": "high",
         "tags": ["LLM01:2025"],
+        "calls": [{"id": "call_1", "tool": "look"}, {"id": "", "tool": UNFIT}],
         "findings": [{"label": "injection", "origin": "third_party", "score": 0.9877}],
         "coverage": "2/3",
         "gaps": [{"kind": "audio", "reason": "not inspected yet", "parts": 2}],

@@ -186,6 +186,29 @@ SAMPLE = Sample(
         ("/messages/4/content", "model", "done"),
         ("/messages/5/content", "user", "thanks"),
     ],
+    calls={
+        "/messages/2/content/3": ("t1", "f"),
+        "/messages/2/content/4": ("t2", "web_search"),
+        **dict.fromkeys(
+            (
+                "/messages/2/content/5/content/0/encrypted_content",
+                "/messages/2/content/5/content/0/title",
+                "/messages/2/content/5/content/0/url",
+            ),
+            ("t2", "web_search"),
+        ),
+        **dict.fromkeys(
+            (
+                "/messages/3/content/0/content/0/text",
+                "/messages/3/content/0/content/1",
+                "/messages/3/content/0/content/2/source/data",
+                "/messages/3/content/0/content/3",
+            ),
+            ("t1", "f"),
+        ),
+        "/messages/3/content/2/content": ("t3", ""),
+    },
+    answered_calls={"/content/2": ("c", "g"), "/content/3": ("d", "h")},
     pictures=[(PIXEL, "image/png", None)] * 2,
     settings=frozenset({"/metadata", "/messages/1/content/1/cache_control"}),
     answer={

@@ -40,6 +40,7 @@ RESULTS: list[Json] = [
         }
     },
     {"text": "go on"},
+    {"functionResponse": {"name": "g", "response": {"found": "another"}}},
 ]
 CALLED: list[Json] = [
     {"text": "hm", "thought": True, "thoughtSignature": "c2VhbGVk"},
@@ -113,9 +114,20 @@ SAMPLE = Sample(
         ("/contents/2/parts/0/functionResponse/parts/0/inlineData", "third_party", "image"),
         ("/contents/2/parts/0/functionResponse/name", "third_party", "f"),
         ("/contents/2/parts/0/functionResponse/response", "third_party", "found\nthe result"),
+        ("/contents/2/parts/2/functionResponse/name", "third_party", "g"),
+        ("/contents/2/parts/2/functionResponse/response", "third_party", "found\nanother"),
         ("/contents/2/parts/1/text", "user", "go on"),
         ("/contents/3/parts/text", "user", "thanks"),
     ],
+    calls={
+        "/contents/1/parts/1/functionCall": ("1", "f"),
+        "/contents/2/parts/0/functionResponse/parts/0/inlineData": ("1", "f"),
+        "/contents/2/parts/0/functionResponse/name": ("1", "f"),
+        "/contents/2/parts/0/functionResponse/response": ("1", "f"),
+        "/contents/2/parts/2/functionResponse/name": ("", "g"),
+        "/contents/2/parts/2/functionResponse/response": ("", "g"),
+    },
+    answered_calls={"/candidates/0/content/parts/2/functionCall": ("", "g")},
     pictures=[(PIXEL, "image/png", None)] * 3,
     settings=frozenset(
         {

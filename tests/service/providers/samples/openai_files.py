@@ -34,6 +34,10 @@ SAMPLE = Sample(
         *((ANSWERS + at, origin, told) for at, origin, told in RESPONSES.seen),
         ("/file/lines/2", "user", "unknown"),
     ],
+    calls={
+        **{CHATS + at: call for at, call in CHAT.calls.items()},
+        **{ANSWERS + at: call for at, call in RESPONSES.calls.items()},
+    },
     pictures=[*CHAT.pictures, *RESPONSES.pictures],
     settings=frozenset(
         {*(CHATS + at for at in CHAT.settings), *(ANSWERS + at for at in RESPONSES.settings)}

@@ -173,6 +173,7 @@ SAMPLE = Sample(
             },
             {
                 "type": "mcp_call",
+                "id": "c5",
                 "name": "h",
                 "server_label": "s",
                 "arguments": "{}",
@@ -257,6 +258,23 @@ SAMPLE = Sample(
         (PIXEL, "image/png", "low"),
         *[(PIXEL, "image/png", None)] * 2,
     ],
+    calls={
+        **dict.fromkeys(("/input/6", "/input/7/output/0/text", "/input/7/output/1"), ("c1", "f")),
+        **dict.fromkeys(("/input/8", "/input/9/output"), ("c2", "g")),
+        **dict.fromkeys(("/input/10", "/input/11/output/file_id"), ("c3", "computer")),
+        **dict.fromkeys(("/input/12", "/input/12/results/0"), ("", "file_search")),
+        **dict.fromkeys(
+            ("/input/13", "/input/13/outputs/0/logs", "/input/13/outputs/1"),
+            ("", "code_interpreter"),
+        ),
+        **dict.fromkeys(
+            ("/input/14", "/input/14/server_label", "/input/14/output", "/input/14/error"),
+            ("c5", "h"),
+        ),
+        **dict.fromkeys(("/input/16", "/input/17/output/0"), ("c4", "shell")),
+        "/input/18": ("", "image_generation"),
+    },
+    answered_calls={"/output/2": ("c", "g"), "/output/3": ("i3", "web_search")},
     settings=frozenset({"/metadata", "/reasoning", "/input/5/content/0/logprobs"}),
     answer=_response("completed", [THOUGHT, SAID, CALL, SEARCH]),
     answered=[

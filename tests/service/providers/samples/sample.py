@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from service.providers.sse import Event
 from service.providers.strict_json import Json
@@ -25,13 +25,16 @@ class Sample:
     ``stream`` spells ``answer``; a dialect that has no stream leaves it empty. ``settings`` are the
     places whose inside is no content, so that nothing there is inspected. Where an answer has no
     place for words, a dialect ``refuses`` by an error only; where a request has none for a text in
-    place of a picture, it ``drops`` none.
+    place of a picture, it ``drops`` none. ``calls`` maps the pointers of tools' calls, and of what
+    they brought, to the id of the call and the tool's name; so do ``answered_calls``.
     """
 
     body: Json
     seen: list[tuple[str, str, str]]
     answer: Json
     answered: list[tuple[str, str]]
+    calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    answered_calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     pictures: Sequence[Picture] = ((PIXEL, "image/png", None),)
     stream: Sequence[Event] = ()
     settings: frozenset[str] = frozenset()
