@@ -4,9 +4,9 @@
 
 ``rows/*.jsonl`` hold `text`, `labels` (none is harmless), `lang`, `surface` (user, tool, document,
 image, answer) and `label_kind`, the kind of attack that a row belongs to, its harmless neighbours
-too. Rows of the photo labels are asked beside a blank picture, and answers given to one; what stands
-in a picture is drawn into one, with a question beside it that asks for nothing. The table is by kind,
-and by language where rows were written for that.
+too. Rows of the photo labels are asked beside a blank picture, and answers given to one; what
+stands in a picture is drawn into one, with a question beside it that asks for nothing. The table is
+by kind, and by language where rows were written for that.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
@@ -252,11 +252,7 @@ def recorded(  # noqa: PLR0913 - the facts of one decision
         pictures=exchange.shown.pictures,
         opened=decision.opened,
         scope=decision.scope,
-        calls=tuple(
-            Brought(names.key(part.key), _fit(part.call.id, _WORD), _fit(part.call.name, _WORD))
-            for part in inspection.parts
-            if part.call is not None and part.method is None
-        ),
+        calls=tuple(names.brought(inspection.parts)),
     )
 
 
@@ -285,6 +281,13 @@ class _Names:
                 kept = f"{UNFIT}/{self._unfit}"
             self._kept[key] = kept
         return kept
+
+    def brought(self, parts: Iterable[Part]) -> Iterator[Brought]:
+        """The parts of the body that a call of a tool brought, or that are one."""
+        for part in parts:
+            if part.call is not None and part.method is None:
+                name, id_ = _fit(part.call.name, _WORD), _fit(part.call.id, _WORD)
+                yield Brought(self.key(part.key), id_, name)
 
     def noted(self, part: Part) -> Noted:
         kind, size = _measure(part)
