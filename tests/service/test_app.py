@@ -98,7 +98,6 @@ def test_only_listed_paths_are_served(upstream: Upstream) -> None:
 PASSED = [
     ("GET", "/v1/files?purpose=batch"),
     ("GET", "/v1/files/file-1"),
-    ("GET", "/v1/files/file-1/content"),
     ("DELETE", "/v1/files/file-1"),
     ("GET", "/v1/batches"),
     ("GET", "/v1/batches/batch_1"),
