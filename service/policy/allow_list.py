@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from detectors.contract.labels import LABELS
 from service.policy.document import Document, Loc, Problem
-from service.policy.fields import SHA256, SHORTEST_PHRASE
+from service.policy.listed import HASHES, PHRASES, Kind, Lists, listed
 from service.policy.model import Allow, PolicyFile
 from service.policy.spelling import nearest
-
-_HASH: Final = re.compile(SHA256)
 
 
 class AllowList:
@@ -24,7 +20,7 @@ class AllowList:
     def __init__(
         self,
         layers: Sequence[tuple[Document, PolicyFile]],
-        lists: Mapping[str, tuple[str, ...]],
+        lists: Lists,
     ) -> None:
         self.problems: list[Problem] = []
         self._lists = lists
@@ -48,34 +44,19 @@ class AllowList:
             self._wrong(document, at, "says of nothing that it may pass", fix)
         return entry.model_copy(
             update={
-                "sha256": self._items(entry.sha256, document, (*at, "sha256")),
-                "phrases": self._items(entry.phrases, document, (*at, "phrases")),
+                "sha256": self._items(entry.sha256, HASHES, document, (*at, "sha256")),
+                "phrases": self._items(entry.phrases, PHRASES, document, (*at, "phrases")),
             }
         )
 
     def _items(
-        self, written: str | tuple[str, ...], document: Document, at: Loc
+        self, written: str | tuple[str, ...], kind: Kind, document: Document, at: Loc
     ) -> tuple[str, ...]:
         """The hashes or phrases themselves, where the entry names a list of them."""
-        if not isinstance(written, str):
-            return written
-        items = self._lists.get(written)
-        if items is None:
-            fix = nearest(written, self._lists, "write it under `lists`, or its texts here")
-            self._wrong(document, at, f"there is no list `{written}`", fix)
-            return ()
-        unfit = [number for number, each in enumerate(items, 1) if not _fits(each, at)]
-        if unfit:
-            kind = "SHA-256" if at[-1] == "sha256" else "phrase that is long enough"
-            what = f"text {unfit[0]} of the list `{written}` is no {kind}"
-            self._wrong(document, at, what, "mend the list, or name another")
+        items, wrong = listed(written, self._lists, kind)
+        if wrong is not None:
+            self._wrong(document, at, *wrong)
         return items
 
     def _wrong(self, document: Document, at: Loc, what: str, fix: str) -> None:
         self.problems.append(document.problem(at, what, fix))
-
-
-def _fits(item: str, at: Loc) -> bool:
-    if at[-1] == "sha256":
-        return _HASH.fullmatch(item) is not None
-    return len(item.strip()) >= SHORTEST_PHRASE

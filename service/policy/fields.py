@@ -26,6 +26,8 @@ DETECTOR: Final = r"^[a-z][a-z0-9_-]*$"
 SHA256: Final = r"^[0-9a-f]{64}$"
 HOST: Final = r"^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$"
 """A host by its name, in lower case, or with ``*.`` all below it."""
+LONGEST_HOST: Final = 253
+"""Characters (RFC 1035, section 2.3.4, as text)."""
 HEADER: Final = r"^[a-z0-9][a-z0-9-]*$"
 """A header's name, as HTTP/2 writes it: in lower case."""
 
@@ -120,7 +122,7 @@ def _table_or(otherwise: str) -> Discriminator:
     return Discriminator(lambda given: "table" if isinstance(given, dict | Levels) else otherwise)
 
 
-Host = Annotated[str, Field(pattern=HOST, max_length=253)]
+Host = Annotated[str, Field(pattern=HOST, max_length=LONGEST_HOST)]
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Detector = Annotated[str, Field(pattern=DETECTOR, max_length=64)]
 Text = Annotated[str, Field(min_length=1)]
@@ -148,10 +150,13 @@ Words = Annotated[
     Discriminator(lambda given: "file" if isinstance(given, str) else "list"),
 ]
 """A list of texts, or the file beside the policy that holds one a line."""
-_LISTED: Final = Discriminator(lambda given: "name" if isinstance(given, str) else "list")
+_LISTED: Final = Discriminator(
+    lambda given: "name" if isinstance(given, str) and re.fullmatch(NAME, given) else "list"
+)
 Hash = Annotated[str, Field(pattern=SHA256)]
 Hashes = Annotated[Annotated[Name, Tag("name")] | Annotated[tuple[Hash, ...], Tag("list")], _LISTED]
 """Hashes, or the name of the policy's list that holds them."""
+Hosts = Annotated[Annotated[Name, Tag("name")] | Annotated[tuple[Host, ...], Tag("list")], _LISTED]
 Phrase = Annotated[str, AfterValidator(_long_enough), Field(max_length=2000)]
 Phrases = Annotated[
     Annotated[Name, Tag("name")] | Annotated[tuple[Phrase, ...], Tag("list")], _LISTED

@@ -21,7 +21,7 @@ from service.policy.fields import (
     Detector,
     Glob,
     Hashes,
-    Host,
+    Hosts,
     Message,
     Name,
     Phrases,
@@ -231,7 +231,7 @@ class PolicyFile(Layer):
     lists: dict[Name, Words] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)] = ()
     fail_open: tuple[Detector, ...] = ()
-    link_hosts: tuple[Host, ...] = ()
+    link_hosts: Hosts = ()
     allow: tuple[Allow, ...] = ()
     capture: Captured = Capturing()
     select: tuple[Scope, ...] = ()

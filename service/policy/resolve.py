@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 from service.policy.allow_list import AllowList
 from service.policy.document import Document, Loc, PolicyError, Problem
 from service.policy.layers import Stack, loosened
+from service.policy.listed import HOSTS, Lists, listed
 from service.policy.model import Mode, PolicyFile, Rule, Scope
 from service.policy.reading import Reading, filled
 from service.policy.sources import Sources
@@ -99,9 +100,14 @@ def merge(path: Path, environment: Mapping[str, str] = os.environ) -> Resolved:
     problems += _unknown(layers, {*stack.rules, *stack.thresholds})
     allowed = AllowList(layers, reading.lists)
     problems += allowed.problems
+    hosts = list(_link_hosts(layers, reading.lists))
+    problems += [problem for _, problem in hosts if problem is not None]
     resolved = Resolved(
         policy=_whole(layers, stack, scopes, reading.lists, environment).model_copy(
-            update={"allow": allowed.entries}
+            update={
+                "allow": allowed.entries,
+                "link_hosts": tuple(dict.fromkeys(one for each, _ in hosts for one in each)),
+            }
         ),
         files=tuple(reading.files),
         places={name: stack.sources.place(("rules", name)) for name in stack.rules},
@@ -160,6 +166,14 @@ def _unknown(layers: Layers, known: Collection[str]) -> Iterator[Problem]:
                 yield document.problem(("may_loosen", index), what, fix)
 
 
+def _link_hosts(layers: Layers, lists: Lists) -> Iterator[tuple[tuple[str, ...], Problem | None]]:
+    """The hosts that each file names, and what is wrong with the list that it names instead."""
+    for document, written in layers:
+        hosts, wrong = listed(written.link_hosts, lists, HOSTS)
+        at = ("link_hosts",)
+        yield hosts, None if wrong is None else document.problem(at, *wrong)
+
+
 def _unused(layers: Layers) -> Iterator[Problem]:
     every = [each for _, written in layers for each in (written, *written.select)]
     whens = [rule.when for layer in every for rule in (*layer.rules, *layer.override)]
@@ -200,9 +214,6 @@ def _whole(
         update={
             **last,
             "headers": tuple(dict.fromkeys(name for _, each in layers for name in each.headers)),
-            "link_hosts": tuple(
-                dict.fromkeys(one for _, each in layers for one in each.link_hosts)
-            ),
             "lists": dict(lists),
             "thresholds": stack.thresholds,
             "rules": _rules(stack, environment, shadow=shadow),

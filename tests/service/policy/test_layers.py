@@ -115,6 +115,19 @@ def test_lists_lie_beside_the_policy(folder: Path) -> None:
     assert theirs.hash != ours.hash
 
 
+def test_hosts_may_be_a_list_and_those_of_all_files_hold_together(folder: Path) -> None:
+    (folder / "hosts.txt").write_text("# ours\ndocs.example.com\n*.cdn.example.com\n", "utf-8")
+    policy(folder, "lists: {ours: hosts.txt}\nlink_hosts: ours\n" + RED, "hosts.yaml")
+    text = "extends: [./hosts.yaml]\nlink_hosts: [img.example.org, docs.example.com]\n"
+    expected = ("docs.example.com", "*.cdn.example.com", "img.example.org")
+    made = policy(folder, text)
+    assert made.written.link_hosts == expected
+    sent = Resolved.model_validate_json(resolve(folder / "policy.yaml").model_dump_json())
+    assert sent.policy.link_hosts == expected
+    (folder / "hosts.txt").write_text("", "utf-8")
+    assert load(folder / "policy.yaml").written.link_hosts == expected[2:] + expected[:1]
+
+
 def test_messages_are_filled_in_and_signed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK", "the help desk")
     text = 'contact: "Ask ${DESK}."\noverride: [{id: two, message: "No, says ${DESK}."}]\n'

@@ -48,6 +48,12 @@ WRONG_ALLOWED = [
         "own id",
     ),
 ]
+WRONG_HOSTS = [
+    ("link_hosts: [Docs.example.com]", "4:14", "`Docs.example.com` is not written", "lower case"),
+    ("link_hosts: docs.example.com", "4:13", "must be a list", "in brackets"),
+    ("link_hosts: note", "4:13", "there is no list `note`", "`notes`"),
+    ("link_hosts: notes", "4:13", "text 2 of the list `notes` is no host", "mend the list"),
+]
 WRONG_CAPTURES = [
     ("capture: all", "4:10", "`all` is not 'none', 'flagged' or 'sample'", "write"),
     ("capture: sample", "4:10", "`share` is missing", "share: 1%"),
@@ -209,6 +215,15 @@ def test_a_wrong_entry_of_an_allow_list_is_named(
     tmp_path: Path, entry: str, place: str, what: str, fix: str
 ) -> None:
     text = f"{ON_BASE}allow: [{{{entry}}}]\nlists: {{notes: [short]}}\n"
+    found = problems(tmp_path / "policy.yaml", text, {"base.yaml": BASE})
+    assert says(found, tmp_path / "policy.yaml", place, what, fix), found
+
+
+@pytest.mark.parametrize(("line", "place", "what", "fix"), WRONG_HOSTS)
+def test_a_wrong_host_or_list_of_hosts_is_named(
+    tmp_path: Path, line: str, place: str, what: str, fix: str
+) -> None:
+    text = f"{ON_BASE}{line}\nlists: {{notes: [docs.example.com, 'https://example.com/']}}\n"
     found = problems(tmp_path / "policy.yaml", text, {"base.yaml": BASE})
     assert says(found, tmp_path / "policy.yaml", place, what, fix), found
 
