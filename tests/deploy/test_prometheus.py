@@ -58,6 +58,7 @@ def test_an_alert_says_what_is_wrong_and_what_to_do(alert: dict[str, Any]) -> No
         ("> 0.8", "> 0.95"),
         ('{action="refuse"}', '{action="forward"}'),
         ("unreachable|", ""),
+        ("audit_dropped_total[5m])) > 0", "audit_dropped_total[5m])) > 400"),
     ],
 )
 def test_the_unit_tests_notice_a_wrong_rule(rule: str, wrong: str, tmp_path: Path) -> None:
