@@ -36,6 +36,7 @@ from service.store.capture import vault
 from service.store.database import Database
 from service.store.files import Files
 from service.store.retention import Retention
+from service.store.writer import Limits as Queue
 from service.store.writer import Writer
 from service.telemetry import metrics
 from service.upstream import Upstream, passing
@@ -199,6 +200,7 @@ def _writer(settings: Settings) -> Writer | None:
         retention=Retention(days=settings.audit_days, rows=settings.audit_rows),
         vault=vault(settings.audit_key.get_secret_value(), settings.audit_key_file),
         dropped=metrics.audit_dropped,
+        limits=Queue(records=settings.audit_queue),
     )
 
 

@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     audit_full: Literal["drop", "refuse"] = Field(
         "drop", description="when the audit queue is full: drop records, or refuse requests"
     )
+    audit_queue: int = Field(
+        10_000, ge=1, description="records that may wait in a worker for the audit database"
+    )
     audit_days: float | None = Field(None, gt=0, description="days that records are kept")
     audit_rows: int | None = Field(None, ge=0, description="records that are kept")
     files: Path | None = Field(

@@ -15,7 +15,7 @@ from service.store.reader import keep, read
 from service.store.record import Record
 from service.store.retention import Retention
 from service.store.writer import Limits, Writer
-from tests.service.store.conftest import Server
+from tests.postgresql import Server
 from tests.service.store.samples import BEGUN, record
 
 QUICK = Limits(wait_s=0.05)
