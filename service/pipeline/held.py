@@ -7,48 +7,41 @@ to them was judged, together with what follows it.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
-from detectors.contract.exchange import Exchange, Message, Part, TextPart, ToolCallPart
+from detectors.contract.exchange import Exchange, Message, Part
 from service.errors import Malformed
+from service.pipeline.pieces import Growing, beginning, boundary, piece, said
 from service.policy.model import Streaming, StreamMode
 from service.providers.base import Provider, may_end
 from service.providers.sse import Event
 from service.providers.strict_json import Json
 
-LONGEST_WORD: Final = 40
-"""Characters in which a tail looks for the beginning of its first word."""
-LONGEST_LINK: Final = 8000
-"""The same for a link: what it carries may stand far from where it begins."""
-BEFORE_LINK: Final = 200
-"""Characters before a link that tell what it is: a picture's alternative text, a tag."""
-
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[\u3002\uff01\uff1f])")
-_SPACE: Final = re.compile(r"\s+")
-
 
 @dataclass(slots=True)
 class _Grown:
-    """One part so far: how many characters were judged, and when it grew last.
+    """One part so far: what it says, how much of that was judged, and when it grew last.
 
     ``grew_at`` counts the characters that the whole answer had then.
     """
 
     part: Part
-    size: int
+    text: str
     judged: int = 0
     grew_at: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.text)
 
 
 @dataclass(slots=True)
 class _Waiting:
     """An event that was not released: when it came, and the sizes to which it let parts grow.
 
-    ``growth`` is None while the answer cannot be read, in the midst of a tool call for example.
+    ``growth`` is None while the answer cannot be read.
     """
 
     event: Event
@@ -69,8 +62,8 @@ class Held:
     """A streamed answer on its way. What is held has ``window`` characters at most in each text.
 
     Half of them are new; the other half were judged, and wait to be judged again with what
-    follows. A tail reaches back over a window more, so that nothing hides on a seam. A call of a
-    tool is judged whole, once the answer has gone on or ended.
+    follows. A tail reaches back over a window more, so that nothing hides on a seam. The arguments
+    of a call are held as a text is, character by character of their JSON.
     """
 
     def __init__(self, provider: Provider, streaming: Streaming) -> None:
@@ -139,10 +132,9 @@ class Held:
             return False
         for known in self._parts.values():
             step = self._window - self._back if known.judged else self._window
-            if isinstance(known.part, TextPart) and known.size - known.judged >= step:
+            if isinstance(known.part, Growing) and known.size - known.judged >= step:
                 return True
-        late = self._open() if self._overdue(now) else []
-        return bool(late) and all(map(self._ended, late))
+        return self._overdue(now) and self._open()
 
     def wake(self, now: float) -> float | None:
         """When to look again, if nothing comes before."""
@@ -160,14 +152,14 @@ class Held:
             parts: list[Part] = []
             for part in message.parts:
                 known = self._parts[part.key]
-                if known.judged >= known.size or not self._ended(known):
+                if known.judged >= known.size:
                     continue
                 end = known.size
-                if isinstance(part, TextPart):
+                if isinstance(part, Growing):
                     if not late and not self._settled(known):
-                        end = _boundary(part.text, max(known.judged, end - self._back // 2), end)
-                    start = _beginning(part.text, known.judged - self._window - self._back)
-                    parts.append(replace(part, text=part.text[start:end]))
+                        end = boundary(known.text, max(known.judged, end - self._back // 2), end)
+                    start = beginning(known.text, known.judged - self._window - self._back)
+                    parts.append(piece(part, start, end))
                 else:
                     parts.append(part)
                 reach.append((known, end))
@@ -208,15 +200,12 @@ class Held:
 
     def _limit(self, known: _Grown, *, late: bool) -> int:
         """How much of a part may leave."""
-        held_back = isinstance(known.part, TextPart) and not late and not self._settled(known)
+        held_back = isinstance(known.part, Growing) and not late and not self._settled(known)
         return known.judged - self._back if held_back else known.judged
 
     def _settled(self, known: _Grown) -> bool:
         """Whether the answer has gone on elsewhere, so that nothing is likely to follow here."""
         return self._said - known.grew_at >= self._window
-
-    def _ended(self, known: _Grown) -> bool:
-        return not isinstance(known.part, ToolCallPart) or self._settled(known)
 
     def _overdue(self, now: float) -> bool:
         """Whether the first event that is held has waited for too long."""
@@ -224,10 +213,10 @@ class Held:
             return False
         return self._waiting[0].at + self._wait_s <= now
 
-    def _open(self) -> list[_Grown]:
-        """The parts that the first event that is held let grow, and that were not judged so far."""
+    def _open(self) -> bool:
+        """Whether the first event that is held let a part grow that was not judged so far."""
         growth = self._waiting[0].growth or {}
-        return [self._parts[key] for key, size in growth.items() if size > self._parts[key].judged]
+        return any(size > self._parts[key].judged for key, size in growth.items())
 
     def _grown(self, exchange: Exchange) -> tuple[dict[str, int], bool]:
         """The parts that are larger than before, and whether one does not continue what it was.
@@ -242,47 +231,17 @@ class Held:
             known = self._parts.get(key)
             if known is not None and known.part == part:
                 continue
-            said = _said(part)
+            text = said(part)
             before = known.size if known is not None else 0
-            if known is None or not said.startswith(_said(known.part)):
+            if known is None or not text.startswith(known.text):
                 moved = moved or known is not None
-                known = self._parts[key] = _Grown(part, len(said))
-            known.part, known.size = part, len(said)
-            growth[key] = len(said)
-            self._said += abs(len(said) - before)
+                known = self._parts[key] = _Grown(part, text)
+            known.part, known.text = part, text
+            growth[key] = known.size
+            self._said += abs(known.size - before)
         for key in growth:
             self._parts[key].grew_at = self._said
         if moved:
             self._parts = {key: self._parts[key] for key in parts}
             growth = {key: known.size for key, known in self._parts.items()}
         return growth, moved
-
-
-def _said(part: Part) -> str:
-    """What grows of a part; of one that does not, a mark that is there or not."""
-    if isinstance(part, TextPart):
-        return part.text
-    if isinstance(part, ToolCallPart):
-        return f"{part.name}({part.arguments}"
-    return "."
-
-
-def _boundary(text: str, low: int, high: int) -> int:
-    """The last end of a sentence in a stretch, or of a word, or else the end of the stretch."""
-    for pattern in (_SENTENCE_END, _SPACE):
-        ends = [match.end() for match in pattern.finditer(text, low, high) if match.end() > low]
-        if ends:
-            return ends[-1]
-    return high
-
-
-def _beginning(text: str, at: int) -> int:
-    """Where the word or the link that stands at a place begins."""
-    link = text.rfind("://", max(0, at - LONGEST_LINK), max(0, at))
-    if link >= 0 and not _SPACE.search(text, link, at):
-        at = link - BEFORE_LINK
-    if at <= 0:
-        return 0
-    before = text[max(0, at - LONGEST_WORD) : at]
-    words = re.search(r"\S*\Z", before)
-    return at - len(words.group() if words is not None and words.group() != before else "")

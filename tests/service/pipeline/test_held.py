@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from detectors.contract.exchange import Exchange, TextPart, ToolCallPart
 from service.pipeline.held import Held, Share
 from service.policy.model import Streaming, StreamMode
 from service.providers.openai_chat import OpenAIChat
 from service.providers.sse import Event
+from tests.dialects.chat import Chat
+from tests.dialects.dialect import told
 
 CHAT = OpenAIChat()
 WINDOW = 40
 DONE = Event("[DONE]")
 ADDRESS = re.compile(r"[a-z]{1,6}@[a-z]{1,6}\.com")
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Delta = dict[str, Any]
 
 
@@ -43,21 +41,9 @@ def streaming(mode: str = "hold", window: int = WINDOW, wait_s: float = 10) -> S
     return Streaming(mode=StreamMode(mode), window=window, wait_s=wait_s)
 
 
-def told(exchange: Exchange) -> list[str]:
-    """The words of each part."""
-    return [
-        part.text if isinstance(part, TextPart) else f"{part.name}({part.arguments})"
-        for part in exchange.parts()
-        if isinstance(part, TextPart | ToolCallPart)
-    ]
-
-
-def texts(events: Sequence[Event], *, whole: bool = False) -> list[str]:
+def texts(events: Sequence[Event]) -> list[str]:
     """What these events say."""
-    assembly = CHAT.assembly()
-    for event in events:
-        assembly.add(event)
-    return told(CHAT.read_answer(assembly.answer)) if events or whole else []
+    return Chat().spelled(events)
 
 
 @dataclass
@@ -158,27 +144,60 @@ def test_what_waits_too_long_is_judged_and_leaves() -> None:
     assert playing.held.wake(8) is None
 
 
-def test_the_arguments_of_a_tool_are_judged_when_they_are_whole() -> None:
-    begin = calls("", name="send")
-    parts = [calls('{"to": "b\\u006'), calls('1d"}')]
+def test_the_arguments_of_a_call_are_judged_while_they_grow() -> None:
+    begin = calls('{"text": "', name="send")
+    words = [calls(f"word {number:02} ") for number in range(30)]
+    playing = play()
+    left = playing.hear(begin, *words)
+    assert left[0] == begin
+    assert 20 < len(left) < 30
+    assert playing.judged[0][0].startswith('send\n{"text": "word 00')
+    for (tail,) in playing.judged[4:]:
+        assert re.fullmatch(r"send\n(word \d\d ?|\d\d )+", tail)
+    assert left + playing.hear(calls('"}'), DONE) + playing.end() == [
+        begin,
+        *words,
+        calls('"}'),
+        DONE,
+    ]
+
+
+def test_a_piece_of_a_call_is_judged_as_it_stands_and_with_its_escapes_read() -> None:
+    spelled = "".join(f"\\u{ord(letter):04x}" for letter in "anna@home.com")
+    playing = play(window=200)
+    with pytest.raises(OffenceFound):
+        playing.hear(calls('{"to": "', name="send"), calls(spelled), calls("." * 200))
+    assert playing.held.sent == []
+
+
+def test_half_of_an_escape_is_no_character() -> None:
     playing = play(wait_s=5)
-    assert playing.hear(begin, *parts) == []
-    playing.now = 50
-    assert playing.look() == []
-    assert playing.held.wake(50) is None
-    assert playing.hear(DONE) == []
-    assert playing.end() == [begin, *parts, DONE]
-    assert playing.judged == [['send({"to": "b\\u0061d"})']]
+    playing.hear(calls('{"to": "\\ud83d', name="send"))
+    playing.now = 5
+    playing.look()
+    assert playing.judged == [['send\n{"to": "\\ud83d\n{"to": "\ufffd']]
+
+
+def test_a_call_that_waits_too_long_is_judged_as_far_as_it_came_and_leaves() -> None:
+    begin, more = calls('{"to": "an', name="send"), calls('na"}')
+    playing = play(wait_s=5)
+    assert playing.hear(begin) == []
+    playing.now = 5
+    assert playing.look() == [begin]
+    assert playing.judged == [['send\n{"to": "an']]
+    assert playing.hear(more) == []
+    playing.now = 10
+    assert playing.look() == [more]
+    assert playing.judged[1:] == [['send\n{"to": "anna"}']]
 
 
 def test_a_tool_call_that_the_answer_left_behind_does_not_hold_it_up() -> None:
     call = calls("{}", name="look")
     playing = play(wait_s=5)
     playing.hear(call)
-    playing.now = 6
     left = playing.hear(*(says(f"and word {number} ") for number in range(12)))
     assert left[0] == call
-    assert any("look({})" in share for share in playing.judged)
+    assert any("look\n{}" in share for share in playing.judged)
 
 
 def test_reasoning_that_has_ended_does_not_hold_up_the_answer() -> None:
@@ -216,8 +235,9 @@ def test_an_answer_that_cannot_be_read_for_a_while_waits() -> None:
     assert playing.hear(bare) == []
     playing.now = 6
     assert playing.look() == []
-    assert playing.hear(*script[1:]) == []
-    assert playing.end() == script
+    assert playing.hear(*script[1:]) == [bare]
+    assert playing.judged == [["f\n{}"]]
+    assert playing.end() == script[1:]
 
 
 def test_a_buffered_answer_is_judged_once_however_long_it_is() -> None:
@@ -236,99 +256,6 @@ def test_a_monitored_answer_leaves_at_once_but_for_its_end() -> None:
     assert playing.hear(*script, DONE) == script
     assert len(playing.shares) > 5
     assert playing.end() == [DONE]
-
-
-FILLER = st.lists(st.sampled_from(["lorem", "ipsum", "dolor", "a", "b.", "@", "x" * 15, "\n", "é"]))
-PLACED = st.sampled_from(["", "", "anna@home.com", "b@c.com", "eve@x.co"])
-
-
-@st.composite
-def answers(draw: st.DrawFn, most: int = 3) -> tuple[list[str], list[Event]]:
-    """Texts of some choices, and the chunks that spell them, cut and mixed anyhow."""
-    spoken, queues = [], []
-    for index in range(draw(st.integers(1, most))):
-        before, after = (" ".join(draw(FILLER)) for _ in range(2))
-        text = f"{before}{draw(PLACED)}{after}"
-        cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=60)))
-        pairs = zip([0, *cuts], [*cuts, len(text)], strict=True)
-        queues.append([says(text[low:high], index) for low, high in pairs])
-        spoken.append(text)
-    events: list[Event] = []
-    while any(queues):
-        events.append(draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
-    return spoken, [*events, DONE]
-
-
-def outcome(events: Sequence[Event], mode: str, window: int) -> tuple[bool, list[Event]]:
-    """Whether it was refused, and what had left by then."""
-    playing = play(mode=mode, window=window)
-    left: list[Event] = []
-    try:
-        for event in events:
-            left += playing.hear(event)
-        left += playing.end()
-    except OffenceFound:
-        return True, playing.held.sent
-    return False, left
-
-
-@given(answers(), st.sampled_from([20, 40, 200]))
-@SETTINGS
-def test_any_split_of_any_answer_is_decided_as_the_whole(
-    given_: tuple[list[str], list[Event]], window: int
-) -> None:
-    spoken, events = given_
-    offends = any(ADDRESS.search(text) for text in spoken)
-    for mode in StreamMode:
-        refused, left = outcome(events, mode, window)
-        assert refused is offends
-        assert refused or left == events
-
-
-@given(answers(), st.sampled_from([40, 200]))
-@SETTINGS
-def test_what_has_left_never_holds_an_offence(
-    given_: tuple[list[str], list[Event]], window: int
-) -> None:
-    _, left = outcome(given_[1], "hold", window)
-    refused, buffered = outcome(given_[1], "buffer", window)
-    assert not any(ADDRESS.search(text) for text in texts(left))
-    assert buffered == ([] if refused else given_[1])
-    assert (DONE in left) is not refused
-
-
-@given(answers(most=1))
-@SETTINGS
-def test_nothing_of_an_offence_leaves_that_fits_into_what_is_held_back(
-    given_: tuple[list[str], list[Event]],
-) -> None:
-    (text,), events = given_
-    offence = ADDRESS.search(text)
-    _, left = outcome(events, "hold", WINDOW)
-    if offence is not None:
-        assert offence.end() - offence.start() <= WINDOW // 2
-        assert len("".join(texts(left))) <= offence.start()
-
-
-@given(answers(most=1))
-@SETTINGS
-def test_nothing_leaves_that_was_not_judged(given_: tuple[list[str], list[Event]]) -> None:
-    """Share by share without a gap, each with a window of what stands before it."""
-    (text,), events = given_
-    playing = play()
-    covered = 0
-    try:
-        for event in events:
-            playing.hear(event)
-            for share in playing.shares:
-                ((_, end),), (tail,) = share.reach, told(share.exchange)
-                assert text[end - len(tail) : end] == tail
-                assert end - len(tail) <= max(0, covered - WINDOW)
-                covered = end
-            playing.shares.clear()
-            assert len("".join(texts(playing.held.sent))) <= max(0, covered - WINDOW // 2)
-    except OffenceFound:
-        assert ADDRESS.search(text)
 
 
 @pytest.mark.parametrize("window", [20, 200, 20_000])
