@@ -79,6 +79,7 @@ class Held:
         self._waiting: deque[_Waiting] = deque()
         self._said = 0
         self._judged = False
+        self._over = False
         self._passed = False
 
     @property
@@ -104,7 +105,7 @@ class Held:
     @property
     def unsent(self) -> list[Event] | None:
         """The whole answer's events, where none was sent or can be before all were judged."""
-        waits = self._mode is StreamMode.BUFFER or (self._mode is StreamMode.HOLD and self.done)
+        waits = self._mode is StreamMode.BUFFER or (self._mode is StreamMode.HOLD and self._over)
         return [each.event for each in self._waiting] if waits and not self.sent else None
 
     def put(self, events: Iterable[Event], now: float) -> None:
@@ -168,7 +169,8 @@ class Held:
         return Share(exchange=replace(exchange, messages=told), reach=tuple(reach))
 
     def whole(self) -> Share:
-        """The answer, to be judged in its full length. Raises ``Malformed``."""
+        """The answer, to be judged in its full length: nothing more comes. Raises ``Malformed``."""
+        self._over = True
         return Share(exchange=self._provider.read_answer(self._seen.answer), whole=True)
 
     def judged(self, share: Share) -> None:
@@ -190,9 +192,9 @@ class Held:
         if self._passed or self._mode is StreamMode.BUFFER:
             return self._passed
         if self._mode is StreamMode.MONITOR:
-            return not self.done or len(self._waiting) > 1
+            return not self.may_end or len(self._waiting) > 1
         late = self._overdue(now)
-        if self.done or waiting.growth is None or not (self._judged or late):
+        if self.done or self._over or waiting.growth is None or not (self._judged or late):
             return False
         return all(
             size <= self._limit(self._parts[key], late=late) for key, size in waiting.growth.items()

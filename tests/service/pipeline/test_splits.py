@@ -113,6 +113,37 @@ def test_what_has_left_never_holds_an_offence(
     assert (left == events) is not refused
 
 
+@that_can()
+def test_what_ends_a_monitored_answer_waits_for_the_last_verdict(dialect: Dialect) -> None:
+    events = dialect.speech(*(Voice(["a few ", "words"]) for _ in range(2))).events
+    playing = holding(dialect, "monitor")
+    assert playing.hear(*events) == events[:-1]
+    assert playing.end() == events[-1:]
+
+
+@that_can()
+def test_the_whole_of_a_short_answer_can_be_put_otherwise(dialect: Dialect) -> None:
+    events = dialect.speech(Voice(["a few ", "words"])).events
+    playing = holding(dialect)
+    assert playing.hear(*events) == []
+    playing.held.whole()
+    assert playing.held.unsent == events
+
+
+@that_can()
+def test_nothing_leaves_while_the_whole_is_judged(dialect: Dialect) -> None:
+    """Whatever the clock says: it might still be put otherwise."""
+    events = dialect.speech(Voice(["a" * WINDOW])).events
+    playing = holding(dialect)
+    left = playing.hear(*events)
+    assert len(playing.shares) == 1
+    share = playing.held.whole()
+    playing.now = 99
+    assert playing.held.release(playing.now) == []
+    playing.held.judged(share)
+    assert left + playing.held.release(playing.now) == events
+
+
 @pytest.mark.parametrize(("dialect", "kind"), KINDS)
 @given(data=st.data())
 @SETTINGS
