@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -80,11 +80,17 @@ class Inspector:
 
         They are the thread's own, so a picture is decided alike on a busy machine. A list of views
         that has the cheap ones first leaves out little.
+
+        Runs, findings and verdicts are told apart by a detector's name. Raises ``ValueError`` if
+        two have the same.
         """
         self.views = tuple(views)
         self.checks = tuple(checks)
         self._cache = cache if cache is not None else VerdictCache(0)
         self._picture_s = picture_s
+        twins = [name for name, count in Counter(self._names()).items() if count > 1]
+        if twins:
+            raise ValueError(f"two detectors are named {twins[0]}: each needs a name of its own")
 
     def versions(self) -> dict[str, str]:
         """Detector name → version."""
@@ -94,6 +100,9 @@ class Inspector:
         """Raises ``SelfCheckError`` if any detector does not give its known answer."""
         for detector in self._detectors():
             detector.self_check()
+
+    def _names(self) -> list[str]:
+        return [detector.name for detector in self._detectors()]
 
     def _detectors(self) -> tuple[Detector, ...]:
         return (*self.views, *self.checks)

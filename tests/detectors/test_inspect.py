@@ -373,6 +373,50 @@ def test_what_is_derived_names_the_call_that_brought_it_also_from_the_cache() ->
     assert reader.read == [b"bad"]
 
 
+@dataclass
+class Word:
+    """A check that finds one word."""
+
+    name: str
+    word: str
+    version: str = "1"
+
+    def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
+        found = Finding(label="harm", score=0.9, part="", detector=self.name)
+        return [[found] if self.word in text.text else [] for text in texts]
+
+    def self_check(self) -> None:
+        """Nothing can be wrong with it."""
+
+
+def test_a_second_instance_that_overwrote_the_first() -> None:
+    """Results keyed by the name of a detector's class would be."""
+    checks = [Word("one", "bad"), Word("two", "evil"), Word("three", "fine")]
+    views = [Reader("first"), Reader("second")]
+    inspector = Inspector(views, checks, VerdictCache(99))
+    assert set(inspector.versions()) == {"one", "two", "three", "first", "second"}
+    for _ in range(2):  # the second time from the cache
+        seen = inspector.inspect(exchange((text("bad and evil"), image(b"evil"))), 5)
+        found = Counter((finding.part, finding.detector) for finding in seen.findings)
+        assert found["/t", "one"] == found["/t", "two"] == 1
+        assert found["/t", "three"] == found["/i#read", "one"] == 0
+        assert found["/i#read", "two"] == 2
+        of_text = [run.detector for run in seen.runs if run.part == "/t"]
+        assert of_text == ["one", "two", "three"]
+        assert [run.detector for run in seen.runs if run.part == "/i"] == ["first", "second"]
+    assert [view.read for view in views] == [[b"evil"], [b"evil"]]
+
+
+@pytest.mark.parametrize(
+    ("views", "checks"),
+    [([], [Word("a", "x"), Word("a", "y")]), ([Reader("a")], [Word("a", "x")])],
+    ids=["two checks", "a view and a check"],
+)
+def test_two_detectors_of_one_name_are_none(views: list[Reader], checks: list[Word]) -> None:
+    with pytest.raises(ValueError, match="two detectors are named a"):
+        Inspector(views, checks)
+
+
 def test_the_cache_keeps_the_newest_and_no_more() -> None:
     cache = VerdictCache(2)
     for key in "abc":

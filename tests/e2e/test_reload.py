@@ -68,7 +68,9 @@ def said(answer: httpx.Response) -> tuple[str, str]:
     return answer.headers["x-glassgate-policy"], message.get("refusal") or ""
 
 
-def test_an_edit_takes_effect_in_all_workers(gate: Gate, edited: Path) -> None:
+def test_an_edit_that_left_different_policies_in_different_workers(
+    gate: Gate, edited: Path
+) -> None:
     second = write(edited, policy("second"))
     until(lambda: hashes(gate) == {second}, TAKEN_S, "an edit was not taken over")
     assert {said(gate.post(ASKED)) for _ in range(8)} == {(second, "Refused by second.")}
@@ -76,6 +78,14 @@ def test_an_edit_takes_effect_in_all_workers(gate: Gate, edited: Path) -> None:
     assert gate.counted("glassgate_policy_reloads_total", outcome="applied") == 1
     assert told(gate)["written"]["rules"][0]["id"] == "second"
     assert gate.logged(gate.post(ASKED).headers["x-glassgate-id"])["policy"] == second
+
+
+def test_an_edit_that_answered_200_while_the_old_policy_ran_on(gate: Gate, edited: Path) -> None:
+    for name in ("sooner", "later"):
+        now = write(edited, policy(name))
+        reloaded = httpx.post(f"{gate.admin}/policy/reload", timeout=TAKEN_S)
+        assert (reloaded.status_code, reloaded.json()["hash"]) == (200, now)
+        assert {said(gate.post(ASKED)) for _ in range(8)} == {(now, f"Refused by {name}.")}
 
 
 def test_a_bad_edit_is_told_everywhere_and_changes_nothing(gate: Gate, edited: Path) -> None:

@@ -72,7 +72,7 @@ def run(path: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray(logits)
 
 
-def test_the_graph_computes_what_transformers_does(tmp_path: Path) -> None:
+def test_a_model_path_that_diverged_from_its_reference(tmp_path: Path) -> None:
     model = tiny()
     export(model, tmp_path)
     ids = np.random.default_rng(1).integers(5, 50, (3, 17))

@@ -110,7 +110,7 @@ def client(
     ],
     ids=["none", "one", "one loads", "one broke", "two"],
 )
-def test_ready_means_every_worker_is(
+def test_a_readyz_that_was_a_constant(
     workers: tuple[WorkerState, ...], status: int, *, ready: bool, client: httpx.Client, crew: Crew
 ) -> None:
     crew.states = workers
