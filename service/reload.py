@@ -185,6 +185,8 @@ class Reload:
             policy=wanted.policy.hash,
             trial=wanted.trial.hash if wanted.trial is not None else "",
             share=wanted.share,
+            cases=vetted.cases,
+            cases_not_run=vetted.unasked,
         )
 
     def _rule(self, standing: _Standing) -> None:

@@ -1,10 +1,14 @@
-"""Reads a policy for a running service: validated, its cases run, and no half of an edit in it."""
+"""Reads a policy for a running service: validated, its cases run, and no half of an edit in it.
+
+Cases that record an inspection are run; those of requests are checked. They would have to be
+inspected, which takes seconds of a worker that serves, or the models' memory once more.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -33,11 +37,17 @@ class CasesFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """A policy that may take effect: resolved, its hash, and what its files held."""
+    """A policy that may take effect: resolved, its hash, and what its files held.
+
+    ``cases`` counts those that were run; ``unasked`` those that were not, since a request has to be
+    inspected, and whoever vets has no detectors.
+    """
 
     resolved: Resolved
     hash: str
     prints: Prints
+    cases: int = 0
+    unasked: int = 0
 
 
 def prints(paths: Iterable[Path]) -> Prints:
@@ -90,12 +100,15 @@ def vet(path: Path, detectors: Collection[str] | None = None, *, keeps: bool = T
         CasesFailed: it is sound, and decides otherwise than its cases expect.
     """
     vetted = read(path, detectors, keeps=keeps)
-    failures = [str(each) for file in _cases(path) for each in cases.run(file) if not each.passed]
+    files = dict(_cases(path))
+    outcomes = [each for file in files for each in cases.run(file)]
+    failures = [str(each) for each in outcomes if not each.passed]
     if failures:
         raise CasesFailed(failures)
     if prints(vetted.prints) != vetted.prints:
         raise _restless(path)
-    return vetted
+    written = sum(len(file.cases) for file in files.values())
+    return replace(vetted, cases=len(outcomes), unasked=written - len(outcomes))
 
 
 def _restless(path: Path) -> PolicyError:
@@ -103,9 +116,9 @@ def _restless(path: Path) -> PolicyError:
     return PolicyError([Problem(path=path, line=1, column=1, what=what, fix=fix)])
 
 
-def _cases(path: Path) -> Iterator[Path]:
+def _cases(path: Path) -> Iterator[tuple[Path, CaseFile]]:
     """The files in the folder of cases that speak of this policy."""
     for file in sorted((path.parent / CASES).glob("*.yaml")):
-        named = Document(file).parse(CaseFile).policy
-        if (file.parent / named).resolve() == path.resolve():
-            yield file
+        written = Document(file).parse(CaseFile)
+        if (file.parent / written.policy).resolve() == path.resolve():
+            yield file, written

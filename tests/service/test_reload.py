@@ -163,6 +163,29 @@ def test_cases_run_before_it_takes_effect(service: Service) -> None:
     assert service.look() == ["first"]
 
 
+ASKED = """
+  - id: asked
+    request: {{text: anything}}
+    expect: {{action: forward, rules: [{rule}]}}
+"""
+
+
+def test_what_has_to_be_inspected_is_checked_and_not_run_and_the_log_says_so(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The case would fail: any text is refused."""
+    cases = service.path.parent / "cases"
+    cases.mkdir()
+    (cases / "policy.yaml").write_text(case("first") + ASKED.format(rule=""))
+    assert service.write(policy("first", "texts > 0 && images == 0")) == ["first"]
+    told = capsys.readouterr().out
+    assert "policy applied" in told
+    assert "cases=1 cases_not_run=1" in told
+    (cases / "policy.yaml").write_text(case("first") + ASKED.format(rule="unknown"))
+    assert service.write(policy("first", "texts > 0 && images < 9")) == []
+    assert "`unknown` is not known" in service.problems
+
+
 def test_a_configmap_is_swapped_by_its_link(tmp_path: Path) -> None:
     configmap(tmp_path, "1", policy("first"))
     service = Service(tmp_path / "policy.yaml")
