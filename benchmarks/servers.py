@@ -48,6 +48,15 @@ def upstream(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
+def speaking(folder: Path) -> Iterator[int]:
+    """The model's server that speaks at a pace; its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.speaking", str(port)]
+    with _running("speaking", command, f"http://127.0.0.1:{port}/v1/models", folder):
+        yield port
+
+
+@contextmanager
 def glassgate(folder: Path, upstream_port: int) -> Iterator[int]:
     """``glassgate serve`` with one worker and its defaults; its port.
 
@@ -68,12 +77,13 @@ def glassgate_with(
     port: int,
     admin: int,
     set_here: Mapping[str, str] | None = None,
-) -> Iterator[None]:
-    """``glassgate serve`` with these flags on these ports, from when it is ready."""
+) -> Iterator[int]:
+    """``glassgate serve`` with these flags on these ports, from when it is ready; its process."""
     command = [sys.executable, "-m", "service.cli.main", "serve", *flags]
     command += ["--port", str(port), "--admin-port", str(admin)]
-    with _running("glassgate", command, f"http://127.0.0.1:{admin}/readyz", folder, set_here):
-        yield
+    ready = f"http://127.0.0.1:{admin}/readyz"
+    with _running("glassgate", command, ready, folder, set_here) as process:
+        yield process
 
 
 @contextmanager
@@ -129,8 +139,11 @@ def _running(
     ready: str,
     folder: Path,
     set_here: Mapping[str, str] | None = None,
-) -> Iterator[None]:
-    """The process, from when it is ready until the block ends; its output in ``<name>.log``."""
+) -> Iterator[int]:
+    """A process by its number, from when it is ready until the block ends.
+
+    Its output is in ``<name>.log``.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GLASSGATE")}
     log = folder / f"{name}.log"
     with (
@@ -146,7 +159,7 @@ def _running(
     ):
         try:
             _wait(name, process, ready, log)
-            yield
+            yield process.pid
         finally:
             process.terminate()
             try:

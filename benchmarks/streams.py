@@ -4,6 +4,10 @@
 
 A model's server speaks so many tokens at so many a second. It is asked directly, through a gate
 that lets the path pass uninspected, and through a gate for each mode of guarding.
+
+The aims, for ``hold``: with the fewest streams it adds no more than ``MOST_ADDED`` to the time in
+all, and shows its first text once the model has said a window and that was judged; with the most,
+text comes no later in the second half of an answer than in the first, but for a window's time.
 """
 
 from __future__ import annotations
@@ -13,11 +17,10 @@ import asyncio
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,28 +28,36 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
 
 from benchmarks import servers
-from benchmarks.requests import text
 from benchmarks.servers import CHAT, ServerError
+from benchmarks.speaking import PER_TOKEN
 from benchmarks.upstream import UNINSPECTED
+from service.policy.model import Streaming
 from service.settings import DEFAULT_POLICY
 
 MODES: Final = ("hold", "buffer", "monitor")
-PER_TOKEN: Final = 4  # characters, as in English
+HOLD: Final = MODES[0]
+MOST_ADDED: Final = 0.05
+"""Of the time in all: what holding back may add."""
+JUDGED: Final = 5
+"""Answers as long as a window, by which the time of one judgement is measured."""
+WINDOW: Final = Streaming().window
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One stream: seconds to its first text and to its end, and the characters it said."""
+    """One stream: seconds to its first text and to its end, and the characters it said.
+
+    ``behind`` is by how many seconds its text came later than the model said it, at most: in the
+    first half, and in the second up to its last window, which waits for the whole to be judged.
+    """
 
     first: float
     last: float
     characters: int
+    behind: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,42 +77,13 @@ class Row:
     def last(self) -> float:
         return statistics.median(one.last for one in self.heard)
 
-
-def model() -> FastAPI:
-    """The model's server: the request's ``max_tokens`` at its ``rate``, under both addresses."""
-    app = FastAPI()
-
-    @app.get("/v1/models")
-    def models() -> dict[str, list[str]]:
-        return {"data": []}
-
-    @app.post(CHAT)
-    @app.post(UNINSPECTED + CHAT)
-    async def chat(request: Request) -> StreamingResponse:
-        asked = await request.json()
-        events = _spoken(asked["max_tokens"], asked["metadata"]["rate"], asked["seed"])
-        return StreamingResponse(events, media_type="text/event-stream")
-
-    return app
+    @property
+    def falls_behind(self) -> float:
+        """Seconds by which text comes later in the second half than in the first, at most."""
+        return max(one.behind[1] - one.behind[0] for one in self.heard)
 
 
-async def _spoken(tokens: int, rate: float, seed: int) -> AsyncIterator[str]:
-    words = text(seed, tokens * PER_TOKEN)
-    begun = time.perf_counter()
-    for number in range(tokens):
-        await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-        yield _event({"content": words[number * PER_TOKEN : (number + 1) * PER_TOKEN]}, None)
-    yield _event({}, "stop")
-    yield "data: [DONE]\n\n"
-
-
-def _event(delta: dict[str, str], reason: str | None) -> str:
-    choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
-
-
-async def listen(url: str, tokens: int, rate: float, seed: int) -> Heard:
+async def listen(client: httpx.AsyncClient, url: str, tokens: int, rate: float, seed: int) -> Heard:
     """Asks, and reads the stream to its end. Raises ``httpx.HTTPError``."""
     body = {
         "model": "m",
@@ -112,18 +94,31 @@ async def listen(url: str, tokens: int, rate: float, seed: int) -> Heard:
         "seed": seed,
     }
     begun = time.perf_counter()
-    first, said = 0.0, 0
-    async with (
-        httpx.AsyncClient(timeout=600) as client,
-        client.stream("POST", url, json=body) as answer,
-    ):
+    came: list[tuple[int, float]] = []
+    async with client.stream("POST", url, json=body) as answer:
         answer.raise_for_status()
         async for line in answer.aiter_lines():
             if line.startswith("data: {"):
                 delta = json.loads(line[6:])["choices"][0]["delta"]
-                said += len(delta.get("content", ""))
-                first = first or (time.perf_counter() - begun if said else 0.0)
-    return Heard(first=first, last=time.perf_counter() - begun, characters=said)
+                if text := delta.get("content"):
+                    said = (came[-1][0] if came else 0) + len(text)
+                    came.append((said, time.perf_counter() - begun))
+    last = time.perf_counter() - begun
+    if not came:
+        return Heard(first=last, last=last, characters=0)
+    return Heard(first=came[0][1], last=last, characters=came[-1][0], behind=lags(came, rate))
+
+
+def lags(came: Sequence[tuple[int, float]], rate: float) -> tuple[float, float]:
+    """By how much text came later than it was said: as ``Heard.behind``.
+
+    ``came`` holds after how many seconds how many characters were there.
+    """
+    whole = came[-1][0]
+    late = [(said, at - (said / PER_TOKEN - 1) / rate) for said, at in came]
+    first = max((lag for said, lag in late if said <= whole / 2), default=0.0)
+    second = [lag for said, lag in late if whole / 2 < said <= whole - WINDOW]
+    return first, max(second, default=first)
 
 
 def spent(process: int) -> float:
@@ -168,35 +163,42 @@ class Bench:
         """One short stream."""
         asyncio.run(self._listen(url, 20, 1))
 
+    def judgement(self, url: str) -> float:
+        """Seconds that one judgement of a window takes, at most of a few.
+
+        An answer of just a window is shown when it was said and judged.
+        """
+        tokens = WINDOW // PER_TOKEN
+        heard = [asyncio.run(self._listen(url, tokens, 1))[0] for _ in range(JUDGED)]
+        return max(one.first for one in heard) - (tokens - 1) / self.plan.rate
+
     async def _listen(self, url: str, tokens: int, streams: int) -> list[Heard]:
-        rate = self.plan.rate
-        asked = (listen(url, tokens, rate, next(self.numbers)) for _ in range(streams))
-        return await asyncio.gather(*asked)
+        rate, limits = self.plan.rate, httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(timeout=600, limits=limits) as client:
+            asked = (listen(client, url, tokens, rate, next(self.numbers)) for _ in range(streams))
+            return await asyncio.gather(*asked)
 
 
-def run(plan: Plan) -> list[Row]:
-    """Starts the servers and measures each way. Raises ``ServerError``, ``httpx.HTTPError``."""
-    bench = Bench(plan)
+def run(plan: Plan) -> tuple[list[Row], float]:
+    """Starts the servers and measures each way; the rows, and the seconds of one judgement.
+
+    Raises ``ServerError``, ``httpx.HTTPError``.
+    """
+    bench, judgement = Bench(plan), 0.0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glassgate-bench-")))
-        port = stack.enter_context(speaking(folder))
+        port = stack.enter_context(servers.speaking(folder))
+        bench.warm_up(f"http://127.0.0.1:{port}{CHAT}")
         bench.measure("direct", f"http://127.0.0.1:{port}{CHAT}")
         for mode in plan.modes:
             with guarding(folder, port, mode) as (base, process):
                 bench.warm_up(base + CHAT)
                 if mode == plan.modes[0]:
                     bench.measure("passed through", base + UNINSPECTED + CHAT, process)
+                if mode == HOLD:
+                    judgement = bench.judgement(base + CHAT)
                 bench.measure(mode, base + CHAT, process)
-    return bench.rows
-
-
-@contextmanager
-def speaking(folder: Path) -> Iterator[int]:
-    """The model's server; its port."""
-    port = servers.free_port()
-    command = [sys.executable, "-m", "benchmarks.streams", "--serve", str(port)]
-    with _running("model", command, f"http://127.0.0.1:{port}/v1/models", folder, {}):
-        yield port
+    return bench.rows, judgement
 
 
 @contextmanager
@@ -206,42 +208,10 @@ def guarding(folder: Path, upstream_port: int, mode: str) -> Iterator[tuple[str,
     written = DEFAULT_POLICY.read_text(encoding="utf-8")
     policy.write_text(f"{written}\nstreaming: {{mode: {mode}}}\n", encoding="utf-8")
     port, admin = servers.free_port(), servers.free_port()
-    command = [sys.executable, "-m", "service.cli.main", "serve", "--policy", str(policy)]
-    command += ["--upstream", f"http://127.0.0.1:{upstream_port}"]
-    command += ["--port", str(port), "--admin-port", str(admin)]
+    flags = ["--policy", str(policy), "--upstream", f"http://127.0.0.1:{upstream_port}"]
     passing = {"GLASSGATE_PASS_THROUGH": f"POST {UNINSPECTED}{CHAT}"}
-    with _running(mode, command, f"http://127.0.0.1:{admin}/readyz", folder, passing) as process:
+    with servers.glassgate_with(folder, flags, port, admin, passing) as process:
         yield f"http://127.0.0.1:{port}", process
-
-
-@contextmanager
-def _running(
-    name: str, command: Sequence[str], ready: str, folder: Path, set_here: Mapping[str, str]
-) -> Iterator[int]:
-    """A server, from when it is ready until the block ends; its process number."""
-    log = folder / f"{name}.log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(
-            command, cwd=servers.ROOT, env=os.environ | set_here, stdout=out, stderr=out
-        ) as process,
-    ):
-        try:
-            deadline = time.monotonic() + servers.READY_S
-            while not _answers(ready):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise ServerError(f"{name} did not come up: {log.read_text()[-300:]}")
-                time.sleep(0.2)
-            yield process.pid
-        finally:
-            process.terminate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -268,18 +238,35 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def missed(rows: Sequence[Row], plan: Plan, judgement: float) -> Iterator[str]:
+    """The aims that were not reached, each with its figures; ``judgement`` as from ``run``."""
+    if {one.characters for row in rows for one in row.heard} != {plan.tokens * PER_TOKEN}:
+        yield "an answer did not come whole"
+    ways = {(row.way, row.streams): row for row in rows}
+    if HOLD not in plan.modes:
+        return
+    few, many = min(plan.streams), max(plan.streams)
+    held, direct = ways[HOLD, few], ways["direct", few]
+    added = (held.last - direct.last) / direct.last
+    if added > MOST_ADDED:
+        yield f"holding back adds {100 * added:.1f} % to the time in all"
+    window_s = WINDOW / PER_TOKEN / plan.rate
+    if held.first - direct.first > window_s + judgement:
+        late = held.first - direct.first
+        yield f"the first text comes after {late:.2f} s: {window_s:.2f} and {judgement:.2f} may be"
+    if ways[HOLD, many].falls_behind > window_s:
+        behind = ways[HOLD, many].falls_behind
+        yield f"of {many} streams at once one falls behind by {behind:.2f} s in its second half"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 1 if it could not measure, or if a stream did not come whole."""
+    """The command; 1 if it could not measure, or if an aim was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
-    parser.add_argument("--tokens", type=int, default=200, help="of each answer")
+    parser.add_argument("--tokens", type=int, default=1000, help="of each answer")
     parser.add_argument("--rate", type=float, default=50, help="tokens a second")
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4], help="at once")
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 50], help="at once")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
-    parser.add_argument("--serve", type=int, metavar="PORT", help="be the model's server")
     given = parser.parse_args(arguments)
-    if given.serve:
-        uvicorn.run(model(), host="127.0.0.1", port=given.serve, log_level="error", ws="none")
-        return 0
     plan = Plan(
         tokens=given.tokens,
         rate=given.rate,
@@ -287,16 +274,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         modes=tuple(given.modes),
     )
     try:
-        rows = run(plan)
+        rows, judgement = run(plan)
     except (ServerError, httpx.HTTPError, OSError) as error:
         print(f"benchmarks.streams: {error}", file=sys.stderr)
         return 1
     print(table(rows))
-    whole = {one.characters for row in rows for one in row.heard}
-    if whole != {plan.tokens * PER_TOKEN}:
-        print("benchmarks.streams: an answer did not come whole", file=sys.stderr)
-        return 1
-    return 0
+    print(f"\nOne judgement of a window: {1000 * judgement:.0f} ms.")
+    wrong = list(missed(rows, plan, judgement))
+    for what in wrong:
+        print(f"benchmarks.streams: {what}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
