@@ -84,10 +84,14 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPart(_Part):
-    """Text. ``lines`` says where it stands in a picture, when it was read from one."""
+    """Text. ``lines`` says where it stands in a picture, when it was read from one.
+
+    ``thinking`` is true of what a model thought before it spoke, where the dialect tells that.
+    """
 
     text: str
     lines: tuple[Line, ...] = field(default=(), repr=False)
+    thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,17 @@ from service.policy.model import KEBAB, Action
 
 
 class CasePart(Written):
-    """A part, under a name of its own; ``of`` names the part that it was derived from."""
+    """A part, under a name of its own; ``of`` names the part that it was derived from.
+
+    ``thinking`` says of a text that a model thought it.
+    """
 
     name: Annotated[str, Field(pattern=KEBAB)]
     kind: Literal["text", "image", "document", "tool_call", "opaque"]
     origin: Origin
     of: str | None = None
     method: str | None = None
+    thinking: bool = False
     text: str = "some text"
 
 

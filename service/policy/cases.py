@@ -136,6 +136,9 @@ def _unknown(document: Document, written: CaseFile, policy: Policy) -> Iterator[
             if (part.of is None) != (part.method is None):
                 what = "`of` and `method` stand together"
                 yield document.problem((*at, "parts", number), what, "write both, or neither")
+            if part.thinking and part.kind != "text":
+                what = "a text is thought, and nothing else"
+                yield document.problem((*at, "parts", number, "thinking"), what, "take it out")
 
 
 def _misfits(case: Case) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

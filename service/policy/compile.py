@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from detectors.contract.exchange import Origin, Stage
+from detectors.contract.exchange import Stage
 from detectors.views.faces import EXTRA
 from service.policy.condition import Condition, ConditionError, Fault, Language
 from service.policy.document import Loc, PolicyError, Problem
@@ -18,6 +18,7 @@ from service.policy.model import (
     FACES,
     METHODS,
     PICTURE_METHODS,
+    SELECTORS,
     SHOWN_METHODS,
     Action,
     Layer,
@@ -30,7 +31,6 @@ from service.policy.sources import Sources
 from service.policy.spelling import nearest
 from service.policy.variant import Variant
 
-ORIGINS: Final = tuple(origin.value for origin in Origin)
 HASH_DIGITS: Final = 12
 
 _NEEDED: Final = {
@@ -176,8 +176,8 @@ Misfit = tuple[Loc, str, str]
 def _misfits(rule: Rule) -> Iterator[Misfit]:
     """What does not fit together within a rule: (where, what, fix)."""
     for index, selector in enumerate(rule.on or ()):
-        if selector not in ORIGINS and selector.split(":")[0] not in METHODS:
-            fix = nearest(selector, [*ORIGINS, *METHODS], f"use {', '.join([*ORIGINS, *METHODS])}")
+        if selector not in SELECTORS and selector.split(":")[0] not in METHODS:
+            fix = nearest(selector, SELECTORS, f"use {', '.join(SELECTORS)}")
             yield ("on", index), f"`{selector}` is no origin and no method", fix
     if rule.action is Action.REFUSE and rule.message is None:
         yield (), "`message` is missing", "say to the refused person what was refused"

@@ -39,6 +39,7 @@ PART_VARIABLES: Final[Mapping[str, str]] = {
     "origin": "string",
     "method": "string",
     "joined": "bool",
+    "thinking": "bool",
     "characters": "int",
 }
 SCORE: Final = "score."

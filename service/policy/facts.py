@@ -21,7 +21,7 @@ from detectors.contract.exchange import (
 from detectors.contract.finding import Finding, Gap, Inspection, Outcome, Run
 from detectors.contract.labels import LABELS
 from service.policy.condition import ORIGIN_SCORES
-from service.policy.model import FACES, JOINED, NOBODY, Caller
+from service.policy.model import FACES, JOINED, NOBODY, THINKING, Caller
 
 GPS: Final = "metadata:gps"
 """The method of the part by which a view tells that a picture's metadata name a place."""
@@ -31,6 +31,7 @@ OPENABLE: Final = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.SKIPPED}
 
 _NOTHING_SCORED: Final[Mapping[str, float]] = dict.fromkeys(LABELS, 0.0)
 _OWN: Final = {origin: frozenset((origin.value,)) for origin in Origin}
+_THOUGHT: Final = {origin: own | {THINKING} for origin, own in _OWN.items()}
 _COUNTS: Final[Mapping[type[Part], str]] = {
     TextPart: "texts",
     ImagePart: "images",
@@ -159,12 +160,13 @@ class Facts:
     def of_part(self, part: Part) -> dict[str, object]:
         """The variables of one part, with its own scores."""
         scores = self._scores.get(part.key, {})
+        chain = tuple(self.chain(part)) if part.method is not None else (part,)
         place = {
             "origin": part.origin.value,
             "method": part.method or "",
-            "joined": part.method is not None
-            and any(_kind(each) == JOINED for each in self.chain(part)),
+            "joined": any(_kind(each) == JOINED for each in chain),
             "characters": len(part.text) if isinstance(part, TextPart) else 0,
+            THINKING: any(map(_thought, chain)),
         }
         return {**_NOTHING_SCORED, **scores, **self._exchange, **place}
 
@@ -193,13 +195,17 @@ class Facts:
     def marks(self, part: Part) -> frozenset[str]:
         """What ``on`` may name the part by: its origin, and how it and its parents came to be.
 
-        ``pdf:page:3`` is named by ``pdf:page`` and ``pdf`` too, and so is what derives from it.
+        ``pdf:page:3`` is named by ``pdf:page`` and ``pdf`` too, and so is what derives from it. A
+        model's thoughts are named by ``thinking`` as well.
         """
         if part.method is None:
-            return _OWN[part.origin]
-        methods = [each.method.split(":") for each in self.chain(part) if each.method]
-        named = (":".join(steps[:end]) for steps in methods for end in range(1, len(steps) + 1))
-        return frozenset((part.origin.value, *named))
+            return (_THOUGHT if _thought(part) else _OWN)[part.origin]
+        chain = tuple(self.chain(part))
+        methods = [each.method.split(":") for each in chain if each.method]
+        named = {":".join(steps[:end]) for steps in methods for end in range(1, len(steps) + 1)}
+        if any(map(_thought, chain)):
+            named.add(THINKING)
+        return frozenset({part.origin.value, *named})
 
     def chain(self, part: Part) -> Iterator[Part]:
         """The part, the part it derives from, and so on up to the one that the body holds.
@@ -289,6 +295,11 @@ def _searched(inspection: Inspection) -> set[str]:
 def _image(parts: Iterable[Part]) -> ImagePart | None:
     """The first picture among them."""
     return next((each for each in parts if isinstance(each, ImagePart)), None)
+
+
+def _thought(part: Part) -> bool:
+    """Whether it is a text that a model thought."""
+    return isinstance(part, TextPart) and part.thinking
 
 
 def _kind(part: Part) -> str:

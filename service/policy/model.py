@@ -50,6 +50,10 @@ METHODS: Final = (
     *(JOINED, "normalised", *ENCODINGS, "tool_call"),
 )
 """How the views derive parts; ``ocr`` also stands for ``ocr:faint`` and the like."""
+THINKING: Final = "thinking"
+"""What names a model's thoughts, and all that derives from them."""
+SELECTORS: Final = (*(each.value for each in Origin), THINKING, *METHODS)
+"""What ``on`` may name."""
 
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Id = Annotated[str, Field(pattern=KEBAB, max_length=64)]
@@ -131,7 +135,7 @@ class Rule(Written):
                 json_schema_extra={
                     "items": {
                         "anyOf": [
-                            {"enum": [*(each.value for each in Origin), *METHODS]},
+                            {"enum": list(SELECTORS)},
                             {"type": "string", "pattern": "^[a-z0-9_]+:"},
                         ]
                     }

@@ -95,7 +95,7 @@ def _part(written: CasePart, source: Part | None) -> Part:
     match written.kind:
         case "text":
             lines = _lines(written.text) if isinstance(source, ImagePart) else ()
-            return TextPart(**place, text=written.text, lines=lines)
+            return TextPart(**place, text=written.text, lines=lines, thinking=written.thinking)
         case "image":
             return ImagePart(**place, data=b"", media_type="image/png")
         case "document":

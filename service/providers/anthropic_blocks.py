@@ -25,6 +25,7 @@ from service.providers.fields import (
     image,
     inline_image,
     rest,
+    thought,
     uploaded,
 )
 from service.providers.strict_json import Json, dump
@@ -114,7 +115,7 @@ def _text(block: Object, at: str, origin: Origin) -> Iterator[Part]:
 
 
 def _thinking(block: Object, at: str, origin: Origin) -> Iterator[Part]:
-    yield _word(block, "thinking", at, origin)
+    yield from thought([_word(block, "thinking", at, origin)])
     yield from rest(block, at, origin, NAMES | {"thinking"})
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from detectors.contract.exchange import ImagePart, OpaquePart, Origin, Part, Remote, TextPart
@@ -117,6 +118,15 @@ def contents(
         for index, item in enumerate(as_list(value, at)):
             here = f"{at}/{index}"
             yield from one(as_object(item, here), here, origin)
+
+
+def thought(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts, the model's own texts among them marked as what it thought."""
+    for part in parts:
+        if isinstance(part, TextPart) and part.origin is Origin.MODEL:
+            yield replace(part, thinking=True)
+        else:
+            yield part
 
 
 def rest(value: Object, at: str, origin: Origin, known: AbstractSet[str]) -> Iterator[Part]:

@@ -33,6 +33,7 @@ from service.providers.fields import (
     image,
     inline_image,
     loose_text,
+    thought,
 )
 from service.providers.strict_json import Json, dump, pointer
 
@@ -140,7 +141,8 @@ def parts(value: Json, at: str, origin: Origin) -> Iterator[Part]:
 def _part(part: Fields, origin: Origin) -> Iterator[Part]:
     told = [name for name, _ in part.items() if name in READERS]
     for name in told:
-        yield from READERS[name](part[name], part.place(name), origin)
+        found = READERS[name](part[name], part.place(name), origin)
+        yield from thought(found) if part["thought"] is True else found
     if part["fileData"] is not None:
         yield from _linked(part, origin)
         told.append("fileData")

@@ -37,6 +37,7 @@ from service.providers.fields import (
     as_text,
     image,
     loose_text,
+    thought,
 )
 from service.providers.fields import rest as unknown
 from service.providers.sse import Event
@@ -90,6 +91,9 @@ ANSWER_SETTINGS: Final = frozenset(
 )
 # Parts that hold what is not inspected yet: kind of the gap, by the wire's own name of the part.
 UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio"}
+
+# Fields in which servers tell what a model thought; the API itself has none.
+THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 
 MOST_CHOICES: Final = 128  # the API's own limit for ``n``
 NO_USAGE: Final = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -286,10 +290,17 @@ def _message_parts(message: Object, at: str, origin: Origin) -> Iterator[Part]:
             yield from _function(value, here)
         elif name == "audio":
             yield OpaquePart(pointer=here, origin=origin, kind="audio", reason="audio is not read")
-        elif isinstance(value, str):
-            yield TextPart(pointer=here, origin=origin, text=value)
         else:
-            yield from loose_text(value, here, origin)
+            told = _field(value, here, origin)
+            yield from thought(told) if name in THOUGHTS else told
+
+
+def _field(value: Json, at: str, origin: Origin) -> Iterator[Part]:
+    """The texts of a field that is told by its name alone."""
+    if isinstance(value, str):
+        yield TextPart(pointer=at, origin=origin, text=value)
+    else:
+        yield from loose_text(value, at, origin)
 
 
 def _content(value: Json, at: str, origin: Origin) -> Iterator[Part]:

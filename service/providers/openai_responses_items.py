@@ -35,6 +35,7 @@ from service.providers.fields import (
     is_data,
     loose_text,
     rest,
+    thought,
     uploaded,
 )
 from service.providers.strict_json import Json, dump, pointer
@@ -184,7 +185,8 @@ def _item(item: Object, at: str, kind: str) -> Message:
         return Message(role=Role.ASSISTANT, parts=tuple(_generated(item, at)))
     if kind in OTHERS:
         role, origin = OTHERS[kind]
-        return Message(role=role, parts=tuple(_fields(item, at, origin, SETTINGS)))
+        found = _fields(item, at, origin, SETTINGS)
+        return Message(role=role, parts=tuple(thought(found) if kind == "reasoning" else found))
     unknown = gap(UNKNOWN, at, Origin.THIRD_PARTY, "an item of unknown type")
     return Message(role=Role.TOOL, parts=(unknown,))
 

@@ -19,7 +19,7 @@ from detectors.contract.exchange import (
 )
 from detectors.contract.finding import Finding, Inspection, Outcome
 from service.policy.facts import score
-from service.policy.model import FACES, NOBODY, Caller, Decision
+from service.policy.model import FACES, NOBODY, THINKING, Caller, Decision
 
 VERSION: Final = 1
 """Of the JSON form. A field that is added with a default leaves it as it is."""
@@ -43,7 +43,8 @@ class Noted(NamedTuple):
 
     ``kind`` is text, image, document, tool_call or opaque. ``size`` counts a text's or a tool
     call's characters, or a picture's or document's bytes. ``lines`` counts the lines of a text
-    that was read from a picture. ``what`` is the kind of an opaque part.
+    that was read from a picture. ``what`` is the kind of an opaque part, and ``thinking`` of a text
+    that a model thought.
     """
 
     kind: str
@@ -299,7 +300,7 @@ class _Names:
             method=part.method,
             size=size,
             lines=len(part.lines) if isinstance(part, TextPart) else 0,
-            what=_fit(part.kind, _WORD) if isinstance(part, OpaquePart) else "",
+            what=_what(part),
         )
 
 
@@ -315,6 +316,12 @@ def _measure(part: Part) -> tuple[str, int]:
             return "tool_call", len(part.arguments)
         case OpaquePart():
             return "opaque", 0
+
+
+def _what(part: Part) -> str:
+    if isinstance(part, OpaquePart):
+        return _fit(part.kind, _WORD)
+    return THINKING if isinstance(part, TextPart) and part.thinking else ""
 
 
 def _span(finding: Finding) -> tuple[int | None, int | None]:

@@ -25,7 +25,7 @@ from detectors.contract.exchange import (
     ToolCallPart,
 )
 from detectors.contract.finding import Coverage, Finding, Gap, Inspection, Outcome, Run
-from service.policy.model import Caller
+from service.policy.model import THINKING, Caller
 from service.store.record import Brought, Noted, Record, Scored
 
 _LINE: Final = Line(text="", box=(), score=0.0, start=0)
@@ -88,6 +88,7 @@ def _part(noted: Noted) -> Part:
             method=method,
             text=_blank(size),
             lines=(_LINE,) * lines,
+            thinking=what == THINKING,
         )
     place: dict[str, Any] = {
         "pointer": pointer,

@@ -88,6 +88,7 @@ def test_what_is_not_known_is_an_error(
             "8:9",
             "`of` and `method` stand together",
         ),
+        ("{name: b, kind: image, origin: user, thinking: true}", "8:56", "a text is thought"),
         ("{name: b, kind: txt, origin: user}", "8:25", "`txt` is not 'text'"),
         ("{name: b, kind: text, origin: users}", "8:39", "`users` is not 'operator'"),
     ],

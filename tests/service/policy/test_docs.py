@@ -27,6 +27,7 @@ from service.policy.case_file import (
     CaseRequest,
     Expected,
 )
+from service.policy.cases import run
 from service.policy.condition import EXCHANGE_VARIABLES, PART_VARIABLES
 from service.policy.edits import EditKind
 from service.policy.fields import Sensitivity
@@ -34,6 +35,8 @@ from service.policy.layers import at
 from service.policy.load import PolicyError, load
 from service.policy.model import (
     METHODS,
+    SELECTORS,
+    THINKING,
     Action,
     Allow,
     Mode,
@@ -68,7 +71,7 @@ def blocks(language: str) -> list[str]:
     [
         ("The file", set(PolicyFile.model_fields)),
         ("A rule", set(Rule.model_fields)),
-        ("Which parts", {origin.value for origin in Origin} | set(METHODS)),
+        ("Which parts", set(SELECTORS)),
         ("Conditions", {*LABELS, *EXCHANGE_VARIABLES, *PART_VARIABLES}),
         ("Edits", {kind.value for kind in EditKind}),
     ],
@@ -135,6 +138,27 @@ def test_the_example_of_a_case_is_one() -> None:
     assert CaseFile.model_validate(yaml.safe_load(blocks("yaml")[-1])).cases
 
 
+def test_the_example_of_thoughts_tells_them_from_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "my-policy.yaml"
+    (example,) = (text for text in blocks("") if "thinking" in text)
+    path.write_text(f"version: 1\ndescription: d\n{example}", encoding="utf-8")
+    cases = tmp_path / "cases.yaml"
+    said = "{name: said, kind: text, origin: model"
+    told = "stage: response, images_shown: 1, findings: [{part: said, label: "
+    cases.write_text(
+        "policy: my-policy.yaml\n"
+        "cases:\n"
+        f"  - {{id: a, {told}harm, score: 0.9}}], parts: [{said}}}],\n"
+        "     expect: {action: refuse, rules: [harmful-answer]}}\n"
+        f"  - {{id: b, {told}harm, score: 0.9}}], parts: [{said}, thinking: true}}],\n"
+        "     expect: {action: forward, rules: []}}\n"
+        f"  - {{id: c, {told}identity, score: 0.99}}], parts: [{said}, thinking: true}}],\n"
+        "     expect: {action: refuse, rules: [identity-in-answer, names-in-thoughts]}}\n",
+        encoding="utf-8",
+    )
+    assert [str(outcome) for outcome in run(cases) if not outcome.passed] == []
+
+
 def test_the_page_names_each_field_of_an_allow_list_and_its_example_is_one(tmp_path: Path) -> None:
     named = set(re.findall(r"`(\w+)`", section("The allow-list")))
     assert set(Allow.model_fields) <= named
@@ -147,3 +171,4 @@ def test_the_page_names_each_field_of_an_allow_list_and_its_example_is_one(tmp_p
 def test_on_knows_the_method_of_every_view() -> None:
     pictures = {Ocr.name, Qr.name, Faces.name, Metadata.name}
     assert set(METHODS) == {*pictures, *DOCUMENT, JOINED, METHOD, ToolCall.name, *DECODED}
+    assert set(SELECTORS) == {*METHODS, THINKING, *(origin.value for origin in Origin)}

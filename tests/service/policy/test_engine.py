@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.contract.exchange import CallRef, Part, Stage
+from detectors.contract.exchange import CallRef, Origin, Part, Stage, TextPart
 from detectors.contract.finding import Gap
 from service.policy import engine
 from service.policy.model import Action, Decision, Reason, Refusal
@@ -104,6 +104,32 @@ def test_variables_of_a_part(written: Written, when: str, parts: set[str]) -> No
     )
     assert {reason.part for reason in decision.reasons} == parts
     assert decision.rules == (("one",) if parts else ())
+
+
+THOUGHT = TextPart(pointer="/5", origin=Origin.MODEL, text="hm", thinking=True)
+UNDISGUISED = TextPart(
+    pointer="/5", origin=Origin.MODEL, parent=THOUGHT.key, method="normalised", text="hm"
+)
+SAID = TextPart(pointer="/6", origin=Origin.MODEL, text="no")
+
+
+@pytest.mark.parametrize(
+    ("on", "when", "parts"),
+    [
+        ("thinking", "harm > 0.5", {THOUGHT.key, UNDISGUISED.key}),
+        ("model", "harm > 0.5", {THOUGHT.key, UNDISGUISED.key, SAID.key}),
+        ("normalised", "harm > 0.5", {UNDISGUISED.key}),
+        ("model", "harm > 0.5 && !thinking", {SAID.key}),
+        ("model", "harm > (thinking ? 0.95 : 0.5)", {SAID.key}),
+    ],
+)
+def test_thoughts_are_told_from_what_is_said(
+    written: Written, on: str, when: str, parts: set[str]
+) -> None:
+    every = [THOUGHT, UNDISGUISED, SAID]
+    policy = written("rules:\n" + rule("one", when, f"on: [{on}], {REFUSE}"))
+    decision = decide(policy, [found(part, "harm", 0.9) for part in every], parts=every)
+    assert {reason.part for reason in decision.reasons} == parts
 
 
 @pytest.mark.parametrize(

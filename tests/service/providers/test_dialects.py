@@ -106,6 +106,24 @@ def test_what_a_tool_brought_names_the_call_that_brought_it(
     assert _calls(provider.read_answer(sample.answer).parts()) == sample.answered_calls
 
 
+def _thoughts(parts: Iterable[Part]) -> set[str]:
+    return {part.pointer for part in parts if isinstance(part, TextPart) and part.thinking}
+
+
+@every
+def test_what_the_model_thought_is_told_from_what_it_said(
+    provider: Provider, sample: Sample
+) -> None:
+    assert _thoughts(provider.read(sample.body).parts()) == sample.thoughts
+    assert _thoughts(provider.read_answer(sample.answer).parts()) == sample.answered_thoughts
+    if sample.stream:
+        assembly = provider.assembly()
+        for event in sample.stream:
+            assembly.add(event)
+        streamed = provider.read_answer(assembly.answer).parts()
+        assert _thoughts(streamed) == sample.answered_thoughts
+
+
 @with_pictures
 def test_a_replaced_picture_is_the_one_that_is_read_again(
     provider: Provider, sample: Sample

@@ -35,6 +35,8 @@ rules:
   - {id: answer, description: d, stage: response, on: [user], when: harm > 0.5, action: refuse,
      message: m}
   - {id: shown, description: d, stage: response, when: images_shown > 1, action: refuse, message: m}
+  - {id: thought, description: d, stage: response, on: [model],
+     when: "hate >= (thinking ? 0.9 : 0.5)", action: refuse, message: m}
 select:
   - {id: school, description: d, tenants: [school], thresholds: {harm: 0.3}}
 """
@@ -45,17 +47,21 @@ PARTS = (
     Noted("text", "/1", "third_party", "/1", "ocr", 601, 1, ""),
     Noted("text", "/1", "user", "/0", "joined", 600, 0, ""),
     Noted("opaque", "/2", "third_party", None, None, 0, 0, "audio"),
+    Noted("text", "/3", "model", None, None, 22, 0, ""),
 )
-KEYS = ("/0", "/1", "/1#ocr", "/0#joined", "/2", "/9")
+KEYS = ("/0", "/1", "/1#ocr", "/0#joined", "/2", "/3", "/9")
 
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     parts = [
-        part._replace(size=draw(st.sampled_from([19, 20, 600, 601])))
+        part._replace(
+            size=draw(st.sampled_from([19, 20, 600, 601])),
+            what=draw(st.sampled_from(["", "thinking"])) if part.origin == "model" else "",
+        )
         if part.kind == "text"
         else part
-        for part in PARTS[: draw(st.integers(1, 5))]
+        for part in PARTS[: draw(st.integers(1, 6))]
     ]
     keys = st.sampled_from(KEYS)
     labels = st.sampled_from(["harm", "hate", "injection", "faces"])

@@ -56,6 +56,8 @@ rules:
   - {id: answer, description: d, stage: response, on: [model, tool_call],
      when: "!complete || privacy > 0.5", action: refuse, message: m}
   - {id: shown, description: d, stage: response, when: images_shown > 1, action: refuse, message: m}
+  - {id: thought, description: d, stage: response, on: [thinking, model],
+     when: "harm > (thinking ? 0.8 : 0.5)", action: refuse, message: m}
 """
 
 SCORES = st.one_of(
@@ -80,7 +82,9 @@ def own_parts(draw: st.DrawFn, number: int) -> Part:
         ImagePart(pointer=pointer, origin=origin, data=b"data", media_type="image/png"),
         OpaquePart(pointer=pointer, origin=origin, kind="audio", reason="none"),
         ToolCallPart(pointer=pointer, origin=origin, name="f", arguments="{}"),
-        TextPart(pointer=pointer, origin=origin, text="x" * draw(SIZES)),
+        TextPart(
+            pointer=pointer, origin=origin, text="x" * draw(SIZES), thinking=draw(st.booleans())
+        ),
     ]
     return replace(draw(st.sampled_from(made)), call=draw(CALLS))
 

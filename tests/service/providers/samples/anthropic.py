@@ -208,6 +208,8 @@ SAMPLE = Sample(
         ),
         "/messages/3/content/2/content": ("t3", ""),
     },
+    thoughts=frozenset({"/messages/2/content/0/thinking"}),
+    answered_thoughts=frozenset({"/content/0/thinking"}),
     answered_calls={"/content/2": ("c", "g"), "/content/3": ("d", "h")},
     pictures=[(PIXEL, "image/png", None)] * 2,
     settings=frozenset({"/metadata", "/messages/1/content/1/cache_control"}),

@@ -127,6 +127,8 @@ SAMPLE = Sample(
         "/contents/2/parts/2/functionResponse/name": ("", "g"),
         "/contents/2/parts/2/functionResponse/response": ("", "g"),
     },
+    thoughts=frozenset({"/contents/1/parts/0/text"}),
+    answered_thoughts=frozenset({"/candidates/0/content/parts/0/text"}),
     answered_calls={"/candidates/0/content/parts/2/functionCall": ("", "g")},
     pictures=[(PIXEL, "image/png", None)] * 3,
     settings=frozenset(

@@ -63,6 +63,7 @@ SAMPLE = Sample(
             {
                 "role": "assistant",
                 "content": None,
+                "reasoning": "hm",
                 "tool_calls": [
                     {
                         "id": "c1",
@@ -90,6 +91,7 @@ SAMPLE = Sample(
         ("/messages/2/content/4", "user", "audio"),
         ("/messages/2/content/5", "user", "file"),
         ("/messages/2/content/6", "user", "unknown"),
+        ("/messages/3/reasoning", "model", "hm"),
         ("/messages/3/tool_calls/0/function", "model", 'f {"q":"cats"}'),
         ("/messages/4/content", "third_party", "the result"),
         ("/messages/5/name", "third_party", "g"),
@@ -105,6 +107,8 @@ SAMPLE = Sample(
         "/messages/5/content": ("", "g"),
         "/messages/6/content/0/text": ("c9", ""),
     },
+    thoughts=frozenset({"/messages/3/reasoning"}),
+    answered_thoughts=frozenset({"/choices/1/message/reasoning_content"}),
     answered_calls={"/choices/1/message/tool_calls/0/function": ("c", "g")},
     answer={
         "id": "x",

@@ -38,6 +38,9 @@ SAMPLE = Sample(
         **{CHATS + at: call for at, call in CHAT.calls.items()},
         **{ANSWERS + at: call for at, call in RESPONSES.calls.items()},
     },
+    thoughts=frozenset(
+        {*(CHATS + at for at in CHAT.thoughts), *(ANSWERS + at for at in RESPONSES.thoughts)}
+    ),
     pictures=[*CHAT.pictures, *RESPONSES.pictures],
     settings=frozenset(
         {*(CHATS + at for at in CHAT.settings), *(ANSWERS + at for at in RESPONSES.settings)}

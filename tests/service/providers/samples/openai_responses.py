@@ -274,6 +274,8 @@ SAMPLE = Sample(
         **dict.fromkeys(("/input/16", "/input/17/output/0"), ("c4", "shell")),
         "/input/18": ("", "image_generation"),
     },
+    thoughts=frozenset({"/input/4/summary/0/text"}),
+    answered_thoughts=frozenset({"/output/0/summary/0/text"}),
     answered_calls={"/output/2": ("c", "g"), "/output/3": ("i3", "web_search")},
     settings=frozenset({"/metadata", "/reasoning", "/input/5/content/0/logprobs"}),
     answer=_response("completed", [THOUGHT, SAID, CALL, SEARCH]),

@@ -27,6 +27,7 @@ class Sample:
     place for words, a dialect ``refuses`` by an error only; where a request has none for a text in
     place of a picture, it ``drops`` none. ``calls`` maps the pointers of tools' calls, and of what
     they brought, to the id of the call and the tool's name; so do ``answered_calls``.
+    ``thoughts`` and ``answered_thoughts`` are the pointers of what the model thought.
     """
 
     body: Json
@@ -35,6 +36,8 @@ class Sample:
     answered: list[tuple[str, str]]
     calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     answered_calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    thoughts: frozenset[str] = frozenset()
+    answered_thoughts: frozenset[str] = frozenset()
     pictures: Sequence[Picture] = ((PIXEL, "image/png", None),)
     stream: Sequence[Event] = ()
     settings: frozenset[str] = frozenset()
