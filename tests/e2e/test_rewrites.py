@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import reduce
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -32,6 +36,109 @@ RECIPE = png(
         font=30,
     )
 )
+
+
+URI = "data:image/png;base64,"
+QUESTION = "What does the screen say?"
+LOOK = {"name": "look", "arguments": "{}"}
+SCREENS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "Chat Completions": (
+        "/v1/chat/completions",
+        "messages/2/content/0/image_url/url",
+        {
+            "model": "m",
+            "messages": [
+                {"role": "user", "content": QUESTION},
+                {"role": "assistant", "tool_calls": [{"id": "c", "function": LOOK}]},
+                {
+                    "role": "tool",
+                    "tool_call_id": "c",
+                    "content": [{"type": "image_url", "image_url": {"url": URI}}],
+                },
+            ],
+        },
+    ),
+    "Responses": (
+        "/v1/responses",
+        "input/2/output/image_url",
+        {
+            "model": "m",
+            "input": [
+                {"role": "user", "content": QUESTION},
+                {
+                    "type": "computer_call",
+                    "id": "i",
+                    "call_id": "c",
+                    "status": "completed",
+                    "action": {"type": "screenshot"},
+                    "pending_safety_checks": [],
+                },
+                {
+                    "type": "computer_call_output",
+                    "call_id": "c",
+                    "output": {"type": "computer_screenshot", "image_url": URI},
+                },
+            ],
+        },
+    ),
+    "Anthropic": (
+        "/v1/messages",
+        "messages/2/content/0/content/0/source/data",
+        {
+            "model": "m",
+            "max_tokens": 9,
+            "messages": [
+                {"role": "user", "content": QUESTION},
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_use", "id": "c", "name": "look", "input": {}}],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "c",
+                            "content": [
+                                {
+                                    "type": "image",
+                                    "source": {
+                                        "type": "base64",
+                                        "media_type": "image/png",
+                                        "data": "",
+                                    },
+                                }
+                            ],
+                        }
+                    ],
+                },
+            ],
+        },
+    ),
+    "Gemini": (
+        "/v1beta/models/m:generateContent",
+        "contents/2/parts/0/functionResponse/parts/0/inlineData/data",
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": QUESTION}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "look", "args": {}}}]},
+                {
+                    "role": "user",
+                    "parts": [
+                        {
+                            "functionResponse": {
+                                "name": "look",
+                                "response": {"found": "a screen"},
+                                "parts": [{"inlineData": {"mimeType": "image/png", "data": ""}}],
+                            }
+                        }
+                    ],
+                },
+            ]
+        },
+    ),
+}
+"""A screenshot that a tool brought: the path, the place of its bytes, and the body without them."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +172,14 @@ def pixels(data: bytes) -> NDArray[np.int16]:
     return np.asarray(opened(data).convert("RGB")).astype(np.int16)
 
 
+def held(body: Any, place: str) -> tuple[Any, str]:  # noqa: ANN401 - JSON
+    """What holds the value at a place, and under which name."""
+    *steps, last = place.split("/")
+    return reduce(
+        lambda value, step: value[int(step) if step.isdigit() else step], steps, body
+    ), last
+
+
 def ask(client: OpenAI, messages: list[Any]) -> str:
     """The decision on a request that is answered."""
     got = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=messages)
@@ -91,6 +206,26 @@ def test_the_offending_line_is_painted_over_and_the_rest_stays(
     assert rows.size
     assert rows[-1] - rows[0] < 60
     assert upstream.last.json["messages"][0]["content"][0] == messages[0]["content"][0]
+
+
+@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+def test_an_injected_line_in_a_tools_screenshot_is_painted_over(
+    mender: Gate, upstream: Upstream, ocr: Ocr, screen: tuple[str, str, dict[str, Any]]
+) -> None:
+    path, place, body = screen
+    sent = deepcopy(body)
+    holder, last = held(sent, place)
+    head = holder[last]
+    holder[last] += b64encode(SIGN).decode()
+    got = httpx.post(f"{mender.url}{path}", json=sent, timeout=60)
+    assert (got.status_code, got.headers["x-glassgate-decision"]) == (200, "rewrite")
+    received = upstream.last.json
+    arrived, _ = held(received, place)
+    data = b64decode(arrived[last].rpartition(",")[2], validate=True)
+    assert lines(ocr, data) == [HEADING, FOOTER]
+    assert pixels(data).shape == pixels(SIGN).shape
+    arrived[last] = head
+    assert received == body
 
 
 def test_a_harmful_picture_is_taken_out_and_the_rest_stays(
