@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from service.policy.schema import schema
 from service.rehearsal.watching import changes
 from service.settings import SettingsError
 from service.store.reader import write_file
+from tests.e2e.gate import COMMAND, environment, until
 from tests.service.store.samples import record
 
 POLICY = """\
@@ -183,3 +186,32 @@ def test_a_change_is_seen_once(tmp_path: Path) -> None:
     assert waits == []
     next(seen)
     assert len(waits) == 2
+
+
+@pytest.mark.timeout(180)
+def test_cases_run_again_at_each_change_till_they_are_stopped(folder: Path) -> None:
+    policy = folder / "policy.yaml"
+
+    def says(words: str) -> None:
+        until(lambda: words in out.read_text("utf-8"), 60, f"{words!r} was not said")
+
+    out = folder / "out"
+    command = [*COMMAND, "policy", "test", "--watch", "--policy", "policy.yaml"]
+    with out.open("wb") as told:
+        watching = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=told, stderr=subprocess.STDOUT
+        )
+    try:
+        says("1 passed, 0 failed")
+        says("watching for changes; Ctrl-C ends")
+        policy.write_text(POLICY.replace("tool_calls > 0", "tool_calls > 9"), encoding="utf-8")
+        says("0 passed, 1 failed")
+        assert "- action: refuse\n    + action: forward" in out.read_text("utf-8")
+        policy.write_text(POLICY.replace("tool_calls", "toolcalls"), encoding="utf-8")
+        says("undeclared reference to 'toolcalls'")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 130
+        assert "Traceback" not in out.read_text("utf-8")
+    finally:
+        watching.kill()
+        watching.wait()
