@@ -1,8 +1,8 @@
 """``POST /v1/moderations``, as OpenAI's: texts and pictures in, thirteen categories out.
 
 The shapes are those of the official SDK's types. A category's score is the highest of the labels
-that stand for it; it holds where one of them reaches its threshold in the policy. The table is in
-``docs/neighbours.md``.
+that stand for it, and it holds where one of them reaches its threshold in the policy; where all of
+them are needed, the lowest counts. The table is in ``docs/neighbours.md``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MODEL: Final = "glassgate"
 
 CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
     "harassment": ("hate",),
-    "harassment/threatening": (),
+    "harassment/threatening": ("hate", "violent_crimes"),
     "hate": ("hate",),
-    "hate/threatening": (),
+    "hate/threatening": ("hate", "violent_crimes"),
     "illicit": ("non_violent_crimes", "violent_crimes", "indiscriminate_weapons"),
     "illicit/violent": ("violent_crimes", "indiscriminate_weapons"),
     "self-harm": ("suicide_self_harm",),
@@ -40,6 +40,9 @@ CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
     "violence/graphic": (),
 }
 """The labels that stand for each category; where there are none, it never holds."""
+
+TOGETHER: Final = frozenset({"harassment/threatening", "hate/threatening"})
+"""Categories that need all of their labels: a threat is what both demeans and is violent."""
 
 TEXT_ONLY: Final = frozenset(
     {
@@ -98,11 +101,13 @@ def _result(consulted: Consulted, policy: Policy) -> Object:
     """What OpenAI's would say of one input; what does not pass as it is counts as flagged."""
     decision = consulted.examined.decision
     given, least = consulted.examined.inspection.scores, _thresholds(policy, decision)
+    reached = {
+        label: given.get(label, 0.0) >= least.get(label, least.get(HARM, THRESHOLD))
+        for labels in CATEGORIES.values()
+        for label in labels
+    }
     holds = {
-        category: any(
-            given.get(label, 0.0) >= least.get(label, least.get(HARM, THRESHOLD))
-            for label in labels
-        )
+        category: (all if category in TOGETHER else any)(reached[label] for label in labels)
         for category, labels in CATEGORIES.items()
     }
     types = _types(consulted.question)
@@ -110,7 +115,9 @@ def _result(consulted: Consulted, policy: Policy) -> Object:
         "flagged": any(holds.values()) or decision.action is not Action.FORWARD,
         "categories": {**holds},
         "category_scores": {
-            category: max((given.get(label, 0.0) for label in labels), default=0.0)
+            category: (min if category in TOGETHER else max)(
+                (given.get(label, 0.0) for label in labels), default=0.0
+            )
             for category, labels in CATEGORIES.items()
         },
         "category_applied_input_types": {

@@ -10,12 +10,14 @@ import pytest
 from openai.types import Moderation, ModerationCreateResponse
 
 from detectors.contract.labels import LABELS
-from service.neighbours.moderations import CATEGORIES, TEXT_ONLY
+from service.neighbours.moderations import CATEGORIES, TEXT_ONLY, TOGETHER
 from tests.service.neighbours.asking import GREEN, GREY, RED, ask, coloured
 
 MODERATIONS = "/v1/moderations"
 DOCS = Path(__file__).parents[3] / "docs" / "neighbours.md"
 HATE = {"hate", "harassment"}
+VIOLENCE = {"violence", "illicit", "illicit/violent"}
+THREATS = {"hate/threatening", "harassment/threatening"}
 
 
 NAMED = """
@@ -39,6 +41,9 @@ def holds(result: Moderation) -> set[str]:
 INPUTS = [
     ("hello", [(False, set())]),
     ("hateful", [(True, HATE)]),
+    ("maiming", [(True, VIOLENCE)]),
+    ("hateful and maiming", [(True, HATE | VIOLENCE | THREATS)]),
+    (["hateful", "maiming"], [(True, HATE), (True, VIOLENCE)]),
     ("bad", [(True, set())]),  # refused for a label that is no category
     (["hello", "hateful", "bad"], [(False, set()), (True, HATE), (True, set())]),
     ([part("hello"), shown(GREY)], [(False, set())]),
@@ -77,6 +82,18 @@ def test_a_threshold_of_the_policy_decides_what_holds(tmp_path: Path) -> None:
         assert result["category_scores"]["hate"] == 0.9
 
 
+def test_a_threat_needs_both_labels_and_has_the_lower_score(tmp_path: Path) -> None:
+    thresholds = "thresholds: {hate: 0.5, violent_crimes: 0.95}"
+    named = NAMED + NAMED.replace("named", "also").replace("hate", "violent_crimes")
+    body = {"input": ["hateful and maiming", "hateful"]}
+    both, one = ask(tmp_path, MODERATIONS, body, policy=[named, thresholds]).json["results"]
+    assert both["categories"]["hate"] is True
+    assert both["categories"]["hate/threatening"] is False
+    assert both["category_scores"]["hate/threatening"] == 0.9
+    assert one["category_scores"]["hate/threatening"] == 0.0
+    assert both["category_applied_input_types"]["hate/threatening"] == ["text"]
+
+
 def test_each_category_says_what_it_applies_to(tmp_path: Path) -> None:
     told = ask(tmp_path, MODERATIONS, {"input": [part("hello"), shown(GREY)]})
     (result,) = told.json["results"]
@@ -112,7 +129,7 @@ def test_the_categories_are_the_sdks_and_the_labels_are_ours() -> None:
     assert set(CATEGORIES) == known
     assert len(known) == 13
     assert {label for labels in CATEGORIES.values() for label in labels} <= set(LABELS)
-    assert set(CATEGORIES) > TEXT_ONLY
+    assert set(CATEGORIES) > TEXT_ONLY > TOGETHER
 
 
 def test_the_page_has_the_table() -> None:
@@ -123,3 +140,4 @@ def test_the_page_has_the_table() -> None:
         if name in CATEGORIES
     }
     assert written == CATEGORIES
+    assert {name for name, labels in rows if "` and `" in labels} == TOGETHER

@@ -38,7 +38,12 @@ class Words:
 
     name = "words"
     version = "1"
-    labels: ClassVar = {"bad": "harm", "hateful": "hate", "who": "identity"}
+    labels: ClassVar = {
+        "bad": "harm",
+        "hateful": "hate",
+        "maiming": "violent_crimes",
+        "who": "identity",
+    }
 
     def __init__(self) -> None:
         self.judged: list[str] = []
