@@ -142,9 +142,10 @@ def test_a_finding_names_the_call_that_brought_it(tmp_path: Path) -> None:
     told = ask(tmp_path, GUARD, {"messages": messages}).json
     call = {"id": "c1", "name": "look"}
     at = "/messages/2/content"
-    assert {each["part"]: each["call"] for each in told["findings"]} == {
+    assert {each["part"]: each.get("call") for each in told["findings"]} == {
         f"{at}/0/text": call,
         f"{at}/1#ocr": call,
+        "/messages/0/content#joined:earlier": None,
     }
     assert {each["part"]: each.get("call") for each in told["coverage"]["gaps"]} == {
         f"{at}/2": call
