@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
-from detectors.contract.exchange import NOTHING_SHOWN, CallRef, Exchange, Shown, Stage
+from detectors.contract.exchange import NOTHING_SHOWN, Exchange, Shown, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
 from service.policy.fields import Capture, Capturing
@@ -55,7 +55,6 @@ class Trace:
     opened: tuple[str, ...] = ()
     severity: Severity | None = None
     tags: tuple[str, ...] = ()
-    calls: tuple[CallRef, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
     records: list[tuple[Kept, bytes]] = field(default_factory=list)
     capturing: Capturing = field(default_factory=Capturing)
@@ -115,7 +114,6 @@ class Trace:
         self.tags = _distinct((*self.tags, *decision.tags))
         severities = [each for each in (self.severity, decision.severity) if each is not None]
         self.severity = max(severities, key=attrgetter("rank"), default=None)
-        self.calls = tuple(dict.fromkeys((*self.calls, *decision.calls)))
         before = self.decision
         if before is None:
             self.decision, self.stage = decision, stage
@@ -196,7 +194,6 @@ class Trace:
             opened=self.opened,
             severity=self.severity.value if self.severity else "",
             tags=self.tags,
-            calls=tuple((call.id, call.name) for call in self.calls),
             findings=tuple(
                 Seen(label=label, origin=origin, score=score)
                 for (label, origin), score in sorted(self.highest.items())

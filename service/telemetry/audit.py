@@ -45,8 +45,6 @@ class Record:
     not inspected. ``ms`` is milliseconds by verb, ``total`` included. ``upstream_status`` is None
     if the model's server gave no answer.
     ``policy`` is the hash of the policy that decided, ``scope`` the id of its scope, if one did.
-    ``calls`` are the calls of tools that brought what rules matched for, each as its id and the
-    tool's name: a client's words.
     """
 
     id: str
@@ -71,14 +69,13 @@ class Record:
     upstream_status: int | None
     policy: str
     scope: str
-    calls: tuple[tuple[str, str], ...] = ()
 
 
 def record(r: Record) -> None:
     """Writes the canonical line, whatever the log level: it is the memory, not a diagnostic.
 
-    Every string passes a shape of its field first. The model's name and those of tools' calls are
-    the ones that a client chooses: a word of at most 96 characters without spaces, or ``(unfit)``.
+    Every string passes a shape of its field first. The model's name is the one that a client
+    chooses: a word of at most 96 characters without spaces, or ``(unfit)``.
     """
     _log.info("request", **_fields(r))
 
@@ -100,9 +97,6 @@ def _fields(r: Record) -> dict[str, object]:
         "opened": _words(r.opened),
         "severity": _word(r.severity),
         "tags": _words(r.tags),
-        "calls": [
-            {"id": _word(call), "tool": _word(tool)} for call, tool in islice(r.calls, _MOST)
-        ],
         "findings": [
             {"label": _word(f.label), "origin": _word(f.origin), "score": round(f.score, 4)}
             for f in islice(r.findings, _MOST)

@@ -48,7 +48,6 @@ REFUSED = replace(
     shadow=("secrets",),
     allowed=("status-page",),
     opened=("ocr", "classifier"),
-    calls=(("call_1", "a_tools_name"),),
     findings=(
         Seen(label="injection", origin="user", score=0.9),
         Seen(label="harm", origin="third_party", score=0.5),
