@@ -160,7 +160,7 @@ def test_a_path_that_passes_is_not_touched(any_mode: Envoy, gate: Gate, upstream
     forged = {"x-glassgate-id": "forged"}
     before = gate.counted("glassgate_requests_total", dialect="pass_through")
     for method, path, body in (
-        ("GET", "/v1/files/f/content", b""),
+        ("GET", "/v1/files/f", b""),
         ("POST", "/v1/messages/count_tokens", chat(HARM) * 9),
     ):
         with upstream.answering(Response(b"\x00" * 999, 201, forged, "audio/wav")):
@@ -173,6 +173,15 @@ def test_a_path_that_passes_is_not_touched(any_mode: Envoy, gate: Gate, upstream
         10,
         "what passed was not counted",
     )
+
+
+def test_a_file_that_is_fetched_is_inspected(any_mode: Envoy, upstream: Upstream) -> None:
+    for words, passes in ((b"Opening hours: nine to five.", True), (HARM.encode(), False)):
+        with upstream.answering(Response(words, 200, {}, "text/plain")):
+            got = any_mode.call("GET", "/v1/files/f/content", b"")
+        assert (upstream.last.path, upstream.last.body) == ("/v1/files/f/content", b"")
+        assert (words in got.body) is passes
+        assert (got.status == 200) is passes or got.reset
 
 
 def test_an_answer_is_refused(any_mode: Envoy, gate: Gate, upstream: Upstream) -> None:
