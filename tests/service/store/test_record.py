@@ -259,6 +259,17 @@ def test_a_record_that_names_no_calls_is_read() -> None:
     assert Record.from_json(json.dumps(old)) == record()
 
 
+def test_what_a_model_thought_is_told_from_what_it_said() -> None:
+    said = [
+        TextPart(pointer=f"/{number}", origin=Origin.MODEL, text=SECRET, thinking=thinking)
+        for number, thinking in enumerate((True, False))
+    ]
+    inspection = replace(SEEN, parts=tuple(said), findings=(), runs=())
+    made = Record.from_json(recorded(SENT, inspection, REFUSED, id="a", at=0.0).to_json())
+    again = [part for part in replayable(made)[1].parts if isinstance(part, TextPart)]
+    assert [part.thinking for part in again] == [True, False]
+
+
 def test_of_the_caller_only_what_the_policy_names_is_kept() -> None:
     caller = Caller(
         tenant="ours",
