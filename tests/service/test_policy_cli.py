@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -189,7 +188,7 @@ def test_a_change_is_seen_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_cases_run_again_at_each_change_till_they_are_stopped(folder: Path) -> None:
+def test_cases_run_again_at_each_change_and_a_wrong_edit_ends_nothing(folder: Path) -> None:
     policy = folder / "policy.yaml"
 
     def says(words: str) -> None:
@@ -209,8 +208,7 @@ def test_cases_run_again_at_each_change_till_they_are_stopped(folder: Path) -> N
         assert "- action: refuse\n    + action: forward" in out.read_text("utf-8")
         policy.write_text(POLICY.replace("tool_calls", "toolcalls"), encoding="utf-8")
         says("undeclared reference to 'toolcalls'")
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 130
+        assert watching.poll() is None
         assert "Traceback" not in out.read_text("utf-8")
     finally:
         watching.kill()
