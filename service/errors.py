@@ -13,6 +13,7 @@ GlassgateError
 └── UpstreamError             the model's server is at fault
     ├── UpstreamUnreachable   502
     ├── UpstreamMalformed     502  an answer that cannot be read, so cannot be inspected
+    ├── UpstreamFailed        4xx, 5xx: as it said, without words that could be passed on
     └── UpstreamTimeout       504
 
 Start-up errors (``PolicyError``, ``SettingsError``, ``ModelError``) are no call's errors: they end
@@ -111,6 +112,12 @@ class UpstreamMalformed(UpstreamError):
     """An answer that cannot be read, so cannot be inspected."""
 
     code = "upstream_malformed"
+
+
+class UpstreamFailed(UpstreamError):
+    """An error whose words cannot be passed on. It is raised with the server's own ``status``."""
+
+    code = "upstream_error"
 
 
 class UpstreamTimeout(UpstreamError):

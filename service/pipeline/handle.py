@@ -16,7 +16,7 @@ import structlog
 
 from service.errors import ContentFiltered, GlassgateError, Overloaded, UpstreamMalformed
 from service.fetch.client import Fetcher
-from service.pipeline import examine
+from service.pipeline import examine, upstream_error
 from service.pipeline.caller import Callers
 from service.pipeline.download import download
 from service.pipeline.examine import Examined, Examiner, Linked
@@ -222,10 +222,10 @@ class Gate:
         kept = isinstance(provider, Downloads)
         if answer.streamed and _succeeded(answer) and not kept:
             return await self._guarded(answer, examined, provider, trace, examiner)
+        if not _succeeded(answer):
+            return await self._unanswered(answer, provider, trace, examiner)
         with trace.timed("send"):
             raw = await answer.whole()
-        if not _succeeded(answer):
-            return _reply(answer, raw, trace)
         with trace.timed("guard"):
             guard = partial(examine.answer, raw, provider, examiner, trace)
             if isinstance(provider, Downloads):
@@ -237,6 +237,17 @@ class Gate:
             return _refused(examined, decision, provider, trace)
         if examiner.uploads is not None and isinstance(provider, Brings):
             await asyncio.to_thread(_remember, examiner.uploads, examined, body, provider, trace.id)
+        return _reply(answer, body, trace)
+
+    async def _unanswered(
+        self, answer: Answer, provider: Provider, trace: Trace, examiner: Examiner
+    ) -> Reply:
+        """An error of the model's server, as it came."""
+        with trace.timed("send"):
+            raw = await upstream_error.read(answer)
+        work = partial(upstream_error.examined, raw, answer, provider, examiner, trace)
+        with trace.timed("guard"):
+            body = await self._pool.run(work, examiner.timeout_s + GRACE_S, admitted=True)
         return _reply(answer, body, trace)
 
     async def _guarded(

@@ -55,6 +55,8 @@ GENERATION_SETTINGS: Final = frozenset(
     }
 )
 ERRORS: Final[dict[int, str]] = {
+    HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
+    HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
     HTTPStatus.NOT_FOUND: "NOT_FOUND",
     HTTPStatus.REQUEST_TIMEOUT: "DEADLINE_EXCEEDED",
     HTTPStatus.TOO_MANY_REQUESTS: "RESOURCE_EXHAUSTED",
@@ -202,7 +204,8 @@ def _event(chunk: Json) -> Event:
 
 def _error(error: GlassgateError) -> Object:
     place = f" ({error.pointer})" if error.pointer else ""
-    status = ERRORS.get(error.status, "INVALID_ARGUMENT")
+    fault = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    status = ERRORS.get(error.status, "INTERNAL" if fault else "INVALID_ARGUMENT")
     return {
         "error": {"code": int(error.status), "message": error.message + place, "status": status}
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,8 @@ from service.upstream import Upstream
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
 
+NO_HEADERS: Mapping[str, str] = {}
+
 
 @contextmanager
 def model(
@@ -27,19 +29,26 @@ def model(
     *,
     status: int = 200,
     kind: str = "application/json",
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
-    """A real server that answers so; its base URL, and what it was sent (headers, body)."""
-    sent: list[tuple[dict[str, str], dict[str, Any]]] = []
+    """A real server that answers so; its base URL, and what it was sent (headers, body).
+
+    A form, which is no JSON, is there as bytes.
+    """
+    sent: list[tuple[dict[str, str], Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            asked: Any = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers["content-type"] == "application/json":
+                asked = json.loads(asked)
             sent.append(({k.lower(): v for k, v in self.headers.items()}, asked))
             said = body(asked) if callable(body) else body
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(said)))
-            self.send_header("x-request-id", "up-1")
+            for name, value in {"x-request-id": "up-1", **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said)
 
@@ -47,7 +56,7 @@ def model(
             """Silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", sent
     finally:
@@ -58,36 +67,30 @@ def model(
 def play(
     examiner: Examiner,
     base: str,
-    *asked: dict[str, Any] | bytes,
+    *asked: dict[str, Any] | bytes | Call,
     headers: Sequence[tuple[str, str]] = (),
     settings: Settings | None = None,
     ledger: Ledger = UNKEPT,
 ) -> list[Told]:
-    """The replies to these requests, one after the other."""
+    """The replies to these requests, one after the other; bodies are those of chats."""
 
     async def run() -> list[Told]:
         given = settings or Settings.read()
         upstream = Upstream(base, given)
         pool = InspectionPool(given.threads, given.queue)
         gate = Gate(examiner, upstream, pool, ledger=ledger)
-        raw = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in asked]
-        replies = [
-            await told(
-                await gate.handle(
-                    Call(
-                        provider=OpenAIChat(),
-                        path="/v1/chat/completions",
-                        headers=headers,
-                        body=one,
-                    )
-                )
-            )
-            for one in raw
-        ]
+        calls = [one if isinstance(one, Call) else chat(one, headers) for one in asked]
+        replies = [await told(await gate.handle(call)) for call in calls]
         await upstream.close()
         return replies
 
     return asyncio.run(run())
+
+
+def chat(body: dict[str, Any] | bytes, headers: Sequence[tuple[str, str]]) -> Call:
+    """A call of Chat Completions."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Call(provider=OpenAIChat(), path="/v1/chat/completions", headers=headers, body=raw)
 
 
 @dataclass(frozen=True, slots=True)

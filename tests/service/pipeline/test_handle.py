@@ -218,7 +218,7 @@ def test_a_shadow_rule_changes_nothing(examiner: Examiner) -> None:
 
 
 UPSTREAM = {
-    "an error of its own": (b'{"error":{"message":"slow down"}}', 429, "application/json", 429),
+    "an error of its own": (b'{"error":{"message":"busy"}}', 429, "application/json", 429),
     "a page": (b"<html>", 200, "text/html", 502),
     "the same key twice": (b'{"choices":[],"choices":[]}', 200, "application/json", 502),
     "no choices": (b'{"id":"x"}', 200, "application/json", 502),

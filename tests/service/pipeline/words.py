@@ -68,10 +68,10 @@ class Words:
         """Nothing can be wrong with it."""
 
 
-def examining(folder: Path, *settings: str) -> Examiner:
+def examining(folder: Path, *settings: str, policy: str = POLICY) -> Examiner:
     """An examiner with these words and this policy, to which lines of YAML are added."""
     path = folder / "policy.yaml"
-    path.write_text(POLICY + "\n".join(settings))
+    path.write_text(policy + "\n".join(settings))
     return Examiner(
         inspector=Inspector([ToolCall()], [Words()]),
         policy=load(path),
