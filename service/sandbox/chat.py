@@ -63,7 +63,11 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(body: dict[str, Any]) -> str:
-    """What the sandbox says to a request."""
+    """What was shown and asked; JSON where a schema asks for it, its first field filled."""
+    form = body.get("response_format") or {}
+    if form.get("type") == "json_schema":
+        field = next(iter(form["json_schema"]["schema"]["properties"]))
+        return json.dumps({field: _question(body)})
     return said(_pictures(body), _question(body))
 
 
