@@ -171,7 +171,7 @@ class OpenAIChat:
                     "index": index,
                     "message": said,
                     "logprobs": None,
-                    "finish_reason": "content_filter",
+                    "finish_reason": _refused(request),
                 }
                 for index in range(_choices(request))
             ],
@@ -189,7 +189,7 @@ class OpenAIChat:
         }
         chunks: list[Object] = []
         for index in range(_choices(request)):
-            for delta, reason in ((said, None), ({}, "content_filter")):
+            for delta, reason in ((said, None), ({}, _refused(request))):
                 choice: Json = {"index": index, "delta": delta, "finish_reason": reason}
                 chunks.append({**head, "choices": [choice]})
         options = request.get("stream_options")
@@ -236,6 +236,17 @@ class OpenAIChat:
 
 def _choices(request: Object) -> int:
     return as_count(request.get("n"), "/n", most=MOST_CHOICES)
+
+
+def _refused(request: Object) -> str:
+    """Why the choices of a refusal ended.
+
+    Where a shape is asked for, the API's own models refuse by ``message.refusal`` and stop. The
+    SDK's ``parse`` reads it there, and raises at ``content_filter``.
+    """
+    form = request.get("response_format")
+    shaped = isinstance(form, dict) and form.get("type") == "json_schema"
+    return "stop" if shaped else "content_filter"
 
 
 def _operator_parts(request: Object) -> Iterator[Message]:

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi.responses import StreamingResponse
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI, ContentFilterFinishReasonError, OpenAI
+from openai.types.chat import ChatCompletionChunk
+from pydantic import BaseModel
 
 from service.settings import DEFAULT_POLICY
 from tests.dialects.chat import Chat
@@ -109,6 +111,25 @@ def test_an_offence_ends_what_was_begun(patient: str, upstream: Upstream, dialec
     told = said(heard) + "".join(one.refusal for one in heard)
     assert ("because it holds a link" in told) is (dialect.name not in UNTOLD)
     assert len(upstream.received) == 1
+
+
+class Sum(BaseModel):
+    total: str
+
+
+def test_a_shape_that_is_cut_off_is_not_parsed(patient: OpenAI, upstream: Upstream) -> None:
+    speaker = Speaker('{"total": "' + 5 * WORDS + LEAK + '"}', waits_after=WINDOW + 10)
+
+    def listen() -> None:
+        with patient.chat.completions.stream(
+            model="m", messages=asked("Tell me."), response_format=Sum
+        ) as events:
+            for _ in events:
+                speaker.heard.set()
+
+    with upstream.answering(speaker.answer), pytest.raises(ContentFilterFinishReasonError):
+        listen()
+    assert speaker.ended.wait(PATIENT_S)
 
 
 @pytest.mark.parametrize("pieces", [1, 5, 40, 4000])
