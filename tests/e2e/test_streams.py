@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from fastapi.responses import StreamingResponse
 from openai import AsyncOpenAI, ContentFilterFinishReasonError, OpenAI
-from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 from service.settings import DEFAULT_POLICY

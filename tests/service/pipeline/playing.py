@@ -33,14 +33,14 @@ def model(
 ) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
     """A real server that answers so; its base URL, and what it was sent (headers, body).
 
-    A form, which is no JSON, is there as bytes.
+    A form, which is no JSON, is there as bytes; so is the body of a fetch, which has none.
     """
     sent: list[tuple[dict[str, str], Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked: Any = self.rfile.read(int(self.headers["content-length"]))
-            if self.headers["content-type"] == "application/json":
+            asked: Any = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if self.headers.get("content-type") == "application/json":
                 asked = json.loads(asked)
             sent.append(({k.lower(): v for k, v in self.headers.items()}, asked))
             said = body(asked) if callable(body) else body
@@ -51,6 +51,8 @@ def model(
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said)
+
+        do_GET = do_POST
 
         def log_message(self, *_: object) -> None:
             """Silent."""

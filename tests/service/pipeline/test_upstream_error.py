@@ -66,7 +66,11 @@ def examiner(tmp_path: Path) -> Examiner:
 
 def asked(path: str) -> Call:
     """A harmless request to an endpoint."""
-    on_wire = path.replace("{model}", "m")
+    on_wire = path.replace("{model}", "m").replace("{id}", "f")
+    if ("GET", path) in ENDPOINTS:
+        fetching = find("GET", on_wire)
+        assert fetching is not None
+        return Call(provider=fetching, path=on_wire, headers=(), body=b"", method="GET")
     found = ENDPOINTS["POST", path]
     body = BODIES[found.dialect]
     files = {"file": ("a.txt", b"hello", "text/plain")} if found.dialect in FORMS else None
@@ -162,14 +166,22 @@ def test_what_is_no_readable_error_becomes_one(examiner: Examiner, said: bytes, 
     assert dict(reply.headers)["retry-after"] == "7"
 
 
-@pytest.mark.parametrize("status", [301, 304, 307])
+@pytest.mark.parametrize("status", [300, 304, 307])
 def test_what_has_no_status_of_an_error_is_a_bad_gateway(examiner: Examiner, status: int) -> None:
     said = b"" if status == 304 else error("moved")
-    there = {"location": "https://elsewhere.example/v1"}
-    reply, told = answered(examiner, "/v1/chat/completions", said, status, **there)
+    reply, told = answered(examiner, "/v1/chat/completions", said, status)
     assert (reply.status, told["error"]["code"]) == (502, "upstream_error")
     assert f"status {status}" in told["error"]["message"]
-    assert "location" not in dict(reply.headers)
+
+
+@every
+@pytest.mark.parametrize("status", [301, 307])
+def test_no_client_is_sent_to_another_place(examiner: Examiner, path: str, status: int) -> None:
+    there = {"location": "https://elsewhere.example/v1"}
+    reply, told = answered(examiner, path, error("moved"), status, **there)
+    assert reply.status == 502
+    assert "another place" in json.dumps(told)
+    assert "elsewhere" not in json.dumps([told, *reply.headers])
 
 
 WITHHELD = {
