@@ -52,7 +52,8 @@ def model(
             self.end_headers()
             self.wfile.write(said)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Silent."""
