@@ -89,6 +89,8 @@ SETTINGS: Final = frozenset(
 ANSWER_SETTINGS: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
 )
+# Fields of a message that hold words, whatever they begin with.
+TEXTS: Final = frozenset({"name", "refusal", "reasoning", "reasoning_content", "thinking"})
 # Parts that hold what is not inspected yet: kind of the gap, by the wire's own name of the part.
 UNINSPECTED: Final[dict[str, str]] = {"input_audio": "audio", "audio": "audio"}
 
@@ -302,12 +304,12 @@ def _message_parts(message: Object, at: str, origin: Origin) -> Iterator[Part]:
         elif name == "audio":
             yield OpaquePart(pointer=here, origin=origin, kind="audio", reason="audio is not read")
         else:
-            told = _field(value, here, origin)
+            told = _words(value, here, origin) if name in TEXTS else loose_text(value, here, origin)
             yield from thought(told) if name in THOUGHTS else told
 
 
-def _field(value: Json, at: str, origin: Origin) -> Iterator[Part]:
-    """The texts of a field that is told by its name alone."""
+def _words(value: Json, at: str, origin: Origin) -> Iterator[Part]:
+    """The text of a field that holds words by its name, whatever it begins with."""
     if isinstance(value, str):
         yield TextPart(pointer=at, origin=origin, text=value)
     else:
