@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,7 @@ _DRIVERS: Final = {
     "postgres": "postgresql+psycopg",
 }
 _BUSY_MS: Final = 5000
+_AGAIN_S: Final = 0.01
 _EXAMPLE: Final = "sqlite:///audit.db or postgresql://user@host/name"
 
 
@@ -172,8 +175,22 @@ def _url(written: str) -> URL:
 def _write(connection: Any, _: object) -> None:  # noqa: ANN401 - what the driver gives
     """The WAL survives a killed process with what was committed; a power cut may cost the last."""
     connection.isolation_level = None  # transactions are begun here, not by the driver
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = FAST"):
+    _to_wal(connection, time.monotonic() + _BUSY_MS / 1000)
+    for pragma in ("synchronous = NORMAL", "secure_delete = FAST"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _to_wal(connection: sqlite3.Connection, until: float) -> None:
+    """SQLite does not wait, as it does elsewhere, where two connections change the mode at once."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _read(connection: Any, _: object) -> None:  # noqa: ANN401 - what the driver gives

@@ -49,6 +49,16 @@ def test_workers_that_begin_at_once_make_the_tables_once(url: str) -> None:
     assert len(list(read(url))) == 4
 
 
+def test_workers_that_begin_a_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """One in twenty met `database is locked`, so there are many."""
+    for number in range(50):
+        workers = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(Database.ready, workers)) == [False] * 6
+        for worker in workers:
+            worker.close()
+
+
 def test_a_newer_schema_is_an_error_with_a_fix(url: str) -> None:
     database = Database(url)
     database.ready()
