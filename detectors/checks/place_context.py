@@ -70,6 +70,14 @@ REACH: Final = 200
 """Characters on either side that are looked at, where a sentence has no end."""
 MARKS: Final = 12
 """Characters beside the name in an answer that is no more than a name."""
+SIGNS: Final = 4
+"""The same in a script without capitals, whose words are shorter."""
+_MADE: Final = re.compile(
+    r"\b(?:made|produced|manufactured|brewed|grown|bottled|printed|imported|hergestellt|gefertigt|"
+    r"fabriqué|produit|fabricado|hecho|producido|feito|produzido)\w*[ ](?:in|from|aus|en|au|em|de|na|no)[ ]\Z",
+    re.IGNORECASE,
+)
+"""What says before a place that a thing came from there."""
 _SHORT: Final = 60
 """Characters of an answer that is no more than a name."""
 _UNKNOWN: Final = re.compile(
@@ -128,11 +136,14 @@ class Context:
     def told(self, start: int, end: int) -> bool:
         """Whether the sentence says that a picture was taken at the place."""
         low, high = self._sentence(start)
+        if _MADE.search(self._text, max(low, start - REACH), start):
+            return False
+        capitals = self._text[start].lower() != self._text[start].upper()
         return (
             _TOLD_BEFORE.search(self._text, max(low, start - REACH), start) is not None
             or _TOLD_AROUND.search(self._text, max(low, start - REACH), min(high, end + REACH))
             is not None
-            or len(self._text.strip()) - (end - start) <= MARKS
+            or len(self._text.strip()) - (end - start) <= (MARKS if capitals else SIGNS)
         )
 
     def _sentence(self, at: int) -> tuple[int, int]:

@@ -102,6 +102,20 @@ def test_what_is_told_scores_more_than_what_is_named() -> None:
     assert (told.score, named.score) == (TOLD, NAMED)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The watch you photographed was made in Switzerland, as its back says.",
+        "The beer in your picture was brewed in Belgium by monks.",
+        "Die Uhr auf dem Bild ist laut Gravur hergestellt in Japan.",
+        "袋子上写着“云南小粒咖啡”。",
+    ],
+)
+def test_where_a_thing_was_made_is_not_where_its_picture_was_taken(text: str) -> None:
+    assert [each.score for each in judged(text) if each.score >= TOLD] == []
+
+
+
 def test_a_finding_says_where_the_place_is_named() -> None:
     text = "I'd say it is in Kyoto."
     (found,) = judged(text)
