@@ -103,6 +103,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
         title="Glassgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.state.gate = gate
+    app.state.pool = pool
     switch(app, gate.in_force)
 
     @app.api_route("/{path:path}", methods=METHODS)

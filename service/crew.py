@@ -18,9 +18,12 @@ from prometheus_client import multiprocess
 
 from service.admin.app import WorkerState
 from service.app import DRAIN_S
+from service.policy.case_file import Case
+from service.policy.model import Decision
+from service.policy.vetting import NotAsked
 from service.reload import NotTaken
 from service.settings import Settings
-from service.worker import Ready, Report, Ruling, Switch, work
+from service.worker import Answer, Question, Ready, Report, Ruling, Switch, work
 
 RESTART_S: Final = 1.0  # before a worker that ended is started anew
 TAKE_S: Final = 10.0  # a worker that takes no ruling within this time is ended and started anew
@@ -34,13 +37,15 @@ class StartError(Exception):
 class _Worker:
     """A worker process and the supervisor's end of its pipe.
 
-    ``told`` is the number of the ruling that it was sent last, ``ready`` what it said to that.
+    ``told`` is the number of the ruling that it was sent last, ``ready`` what it said to that, and
+    ``answer`` what it said to the last question.
     """
 
     process: SpawnProcess
     pipe: Connection
     told: int
     ready: Ready | None = None
+    answer: Answer | None = None
     report: Report | None = None
     ended: float = 0.0
 
@@ -49,7 +54,7 @@ class _Worker:
         """The number of that by which it decides; 0 until it serves."""
         return self.report.ruling if self.report is not None else 0
 
-    def tell(self, *orders: Ruling | Switch) -> None:
+    def tell(self, *orders: Ruling | Switch | Question) -> None:
         """Sends them in a thread: a worker that does not read may stop nobody but itself."""
         threading.Thread(target=_send, args=(self.pipe, orders), daemon=True).start()
 
@@ -59,6 +64,8 @@ class _Worker:
                 said = self.pipe.recv()
                 if isinstance(said, Ready):
                     self.ready = said
+                elif isinstance(said, Answer):
+                    self.answer = said
                 else:
                     self.report = said
 
@@ -71,6 +78,8 @@ class Supervisor:
     ) -> None:
         self._start = (settings, upstream_url, listener)
         self._ruling = ruling
+        self._questions = 0
+        self._stopping = False
         self._hearing = threading.Lock()
         self._crew = [self._spawn() for _ in range(settings.workers)]
 
@@ -101,7 +110,11 @@ class Supervisor:
                 self._crew[index] = self._spawn()
 
     def stop(self) -> None:
-        """Ends the workers: asked first, then killed when what they drain takes too long."""
+        """Ends the workers: asked first, then killed when what they drain takes too long.
+
+        From now on nothing is asked of them: whoever waits for it is told so.
+        """
+        self._stopping = True
         for worker in self._crew:
             worker.process.terminate()
         deadline = time.monotonic() + DRAIN_S + 2
@@ -134,6 +147,44 @@ class Supervisor:
         for worker in crew:
             worker.tell(Switch(ruling.number))
         self._wait(crew, lambda worker: worker.ruling == ruling.number)
+
+    def ask(self, policy: str, case: Case, within_s: float) -> Decision:
+        """Has one worker inspect a case's request, and decide it by a policy not yet in force.
+
+        Blocks until it did; first until a worker serves, where none does. One case at a time.
+
+        Raises:
+            NotAsked: it cannot be asked; the message says why.
+            TimeoutError: there is no answer in time.
+        """
+        end = time.monotonic() + within_s
+        worker = self._serving(end)
+        self._questions += 1
+        worker.tell(Question(self._questions, policy, case, within_s))
+        while (answer := worker.answer) is None or answer.question != self._questions:
+            if not worker.process.is_alive():
+                raise NotAsked("the worker that inspected it ended")
+            self._pause(end)
+        if answer.decision is None:
+            raise NotAsked(answer.error)
+        return answer.decision
+
+    def _serving(self, end: float) -> _Worker:
+        """The first worker that serves. Raises as ``ask`` does."""
+        while True:
+            for worker in self._crew:
+                if worker.report is not None and worker.process.is_alive():
+                    return worker
+            self._pause(end)
+
+    def _pause(self, end: float) -> None:
+        """Between two looks at what the workers said. Raises as ``ask`` does."""
+        if self._stopping:
+            raise NotAsked("the service is being stopped")
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.005)
+        self._hear()
 
     def _wait(self, crew: Sequence[_Worker], done: Callable[[_Worker], bool]) -> None:
         """Until it is so of every worker that lives; one that takes too long is ended."""
@@ -170,7 +221,7 @@ class Supervisor:
         return _Worker(process, ours, told=ruling.number)
 
 
-def _send(pipe: Connection, orders: Sequence[Ruling | Switch]) -> None:
+def _send(pipe: Connection, orders: Sequence[Ruling | Switch | Question]) -> None:
     with suppress(OSError):
         for order in orders:
             pipe.send(order)

@@ -13,7 +13,9 @@ from typing import Final, Protocol
 import structlog
 
 from service.admin.policy import NoFormerPolicy, PolicyState
+from service.policy.case_file import Case
 from service.policy.document import PolicyError
+from service.policy.model import Decision
 from service.policy.vetting import CasesFailed, Prints, Vetted, prints, read, vet
 from service.worker import Ruling
 
@@ -43,6 +45,10 @@ class Crew(Protocol):
         """Has all of them decide by it, those that start later too. Raises ``NotTaken``."""
         ...
 
+    def ask(self, policy: str, case: Case, within_s: float) -> Decision:
+        """Has one of them inspect a case's request; as ``service.policy.vetting.Ask``."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
@@ -67,14 +73,15 @@ class Reload:
     What is wrong with the file is kept and told, and what was in force stays so.
     """
 
-    def __init__(self, path: Path, *, keeps: bool = True) -> None:
+    def __init__(self, path: Path, *, keeps: bool = True, budget_s: float = 30.0) -> None:
         """Reads the policy for the first time; its cases are for later edits.
 
-        ``keeps`` says whether payload can be kept where the policy asks for it. Raises
-        ``PolicyError``.
+        ``keeps`` says whether payload can be kept where the policy asks for it, ``budget_s`` how
+        long the requests of an edit's cases may take together. Raises ``PolicyError``.
         """
         self._path = path
         self._keeps = keeps
+        self._budget_s = budget_s
         self._standing = _Standing(read(path, keeps=keeps))
         self._since = _now()
         self._number = 1
@@ -128,15 +135,14 @@ class Reload:
         with self._turn:
             before = prints(self._seen)
             try:
-                known = self._crew.detectors() if self._crew else None
-                vetted = vet(self._path, known, keeps=self._keeps)
+                vetted = self._vetted()
                 self._seen = vetted.prints
                 self._take(vetted)
             except PolicyError as error:
                 self._watch_beside(before, [each.path for each in error.problems])
                 self._refuse([str(each) for each in error.problems])
             except CasesFailed as error:
-                self._watch_beside(before, ())
+                self._seen = error.prints
                 self._refuse(error.failures)
             except NotTaken as error:
                 self._refuse([str(error)])
@@ -164,6 +170,18 @@ class Reload:
             _log.warning("policy rolled back", policy=self._standing.policy.hash)
             return self.state()
 
+    def _vetted(self) -> Vetted:
+        """What the files say now. Raises as ``vet`` does."""
+        if self._crew is None:
+            return vet(self._path, keeps=self._keeps)
+        return vet(
+            self._path,
+            self._crew.detectors(),
+            keeps=self._keeps,
+            ask=self._crew.ask,
+            budget_s=self._budget_s,
+        )
+
     def _take(self, vetted: Vetted) -> None:
         """Puts the policy in force, wholly or on trial as it says itself."""
         standing, share = self._standing, vetted.resolved.policy.rollout
@@ -186,7 +204,6 @@ class Reload:
             trial=wanted.trial.hash if wanted.trial is not None else "",
             share=wanted.share,
             cases=vetted.cases,
-            cases_not_run=vetted.unasked,
         )
 
     def _rule(self, standing: _Standing) -> None:

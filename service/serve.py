@@ -61,7 +61,8 @@ def serve(settings: Settings, started: Callable[[Ports], None]) -> None:
         extra.need()
     # A worker that is started anew decides as its siblings do, whatever became of the files.
     key = vault(settings.audit_key.get_secret_value(), settings.audit_key_file)
-    policy = Reload(settings.policy, keeps=bool(settings.audit) and key is not None)
+    keeps = bool(settings.audit) and key is not None
+    policy = Reload(settings.policy, keeps=keeps, budget_s=settings.cases_budget_s)
     if settings.audit:
         Database(settings.audit).prepare()
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
@@ -100,9 +101,9 @@ async def _serve(settings: Settings, policy: Reload, started: Callable[[Ports], 
         await _watch(supervisor, lambda: started(ports))
     finally:
         ending.set()
+        await asyncio.to_thread(supervisor.stop)  # what an edit waits for is not waited for
         if watching is not None:
             await watching
-        await asyncio.to_thread(supervisor.stop)
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*(server.task for server in servers))

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         description="seconds of computing after which no view of a picture begins; "
         "what is left counts as not inspected",
     )
+    cases_budget_s: float = Field(
+        30.0,
+        gt=0,
+        description="seconds that the requests of a policy's cases may take together at an edit; "
+        "one that takes longer is refused",
+    )
     body_limit: int = Field(32 * 1024 * 1024, ge=1024, description="bytes a request may have")
     body_timeout_s: float = Field(30.0, gt=0, description="seconds a request body may take to come")
     answer_limit: int = Field(64 * 1024 * 1024, ge=1024, description="bytes an answer may have")

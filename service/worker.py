@@ -14,19 +14,26 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
 from detectors.contract.detector import DetectorError
 from service.app import DRAIN_S, end_ext_proc, examiner, proxy, switch
+from service.errors import Overloaded
 from service.pipeline.examine import Examiner
 from service.pipeline.in_force import InForce
+from service.policy.case_file import Case
 from service.policy.compile import compile_policy
 from service.policy.document import PolicyError
+from service.policy.model import Decision
 from service.policy.resolve import Resolved
+from service.rehearsal.asking import Asker
 from service.settings import Settings
 from service.telemetry import lines
+
+FULL_S: Final = 0.1  # before a queue that was full is tried again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,28 @@ class Switch:
     """Decide by the ruling with this number from now on."""
 
     ruling: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is decided of the case's request by this policy, a resolved one as JSON?
+
+    Asked of one worker before the policy is in force; nobody waits longer than ``within_s``.
+    """
+
+    number: int
+    policy: str
+    case: Case
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker decided of the question with this number; or could not, and why."""
+
+    question: int
+    decision: Decision | None = None
+    error: str = ""
 
 
 def work(
@@ -164,12 +193,15 @@ class _Obedience:
 
     def __init__(self, supervisor: Connection) -> None:
         self._supervisor = supervisor
+        self._telling = threading.Lock()
         self._serving = threading.Event()
         self._next: tuple[Ruling, InForce] | None = None
+        self._asked: tuple[str, Asker] | None = None
 
     def begin(self, app: FastAPI, ruling: Ruling) -> None:
         """Reports that the app serves; from now on it can be told to switch."""
         self._app = app
+        self._loop = asyncio.get_running_loop()
         self._report(ruling)
         self._serving.set()
 
@@ -179,7 +211,9 @@ class _Obedience:
                 order = self._supervisor.recv()
                 self._serving.wait()
                 if isinstance(order, Ruling):
-                    self._supervisor.send(self._prepare(order))
+                    self._tell(self._prepare(order))
+                elif isinstance(order, Question):
+                    asyncio.run_coroutine_threadsafe(self._answer(order), self._loop)
                 elif self._next is not None and order == Switch(self._next[0].number):
                     switch(self._app, self._next[1])
                     self._report(self._next[0])
@@ -195,9 +229,35 @@ class _Obedience:
             return Ready(ruling.number, str(error) or type(error).__name__)
         return Ready(ruling.number)
 
+    async def _answer(self, question: Question) -> None:
+        """Answers in the order in which requests are inspected, and waits while too many are."""
+        end = self._loop.time() + question.within_s
+        while (left_s := end - self._loop.time()) > 0:
+            try:
+                await self._app.state.pool.run(partial(self._decide, question), left_s)
+            except Overloaded:
+                await asyncio.sleep(FULL_S)
+            else:
+                return
+
+    def _decide(self, question: Question) -> None:
+        try:
+            if self._asked is None or self._asked[0] != question.policy:
+                examining = self._app.state.gate.in_force.examiner
+                self._asked = question.policy, Asker(_by(question.policy, examining))
+            asker = self._asked[1]
+            answer = Answer(question.number, asker.ask(question.case, asker.examiner.policy))
+        except Exception as error:  # noqa: BLE001 - the supervisor must learn of whatever it was
+            answer = Answer(question.number, error=str(error) or type(error).__name__)
+        self._tell(answer)
+
+    def _tell(self, said: Report | Ready | Answer) -> None:
+        with self._telling:
+            self._supervisor.send(said)
+
     def _report(self, ruling: Ruling) -> None:
         in_force: InForce = self._app.state.gate.in_force
-        self._supervisor.send(
+        self._tell(
             Report(
                 ruling=ruling.number,
                 policy=in_force.examiner.policy.hash,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -39,6 +41,8 @@ from service.trial import TrialError
 
 SECONDS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 DIFFERS: Final = 1
+INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit status by which shells tell that Ctrl-C ended a command."""
 
 app = typer.Typer(
     help="Try a policy before it is in force. Exit status: 0 fine, 1 differs or fails, 2 bad use.",
@@ -92,6 +96,8 @@ def run_cases(
     places = cases or [settings.policy.parent / "cases"]
     if not watch:
         raise typer.Exit(_tested(_case_files(places), Asking(settings)))
+    # An exception could be swallowed wherever it is raised, such as in a callback of a library's.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     asking = Asking(settings)
     for _ in changes(lambda: _read_by(places)):
         try:

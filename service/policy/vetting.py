@@ -1,21 +1,24 @@
 """Reads a policy for a running service: validated, its cases run, and no half of an edit in it.
 
-Cases that record an inspection are run; those of requests are checked. They would have to be
-inspected, which takes seconds of a worker that serves, or the models' memory once more.
+Whoever vets has no detectors: the requests of cases are inspected by one who has, within a budget.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from service.policy import cases
-from service.policy.case_file import CaseFile
+from service.policy.case_file import Case, CaseFile
 from service.policy.compile import compile_policy
 from service.policy.document import Document, PolicyError, Problem
+from service.policy.engine import Policy
+from service.policy.model import Decision
 from service.policy.resolve import Resolved, resolve
 
 CASES: Final = "cases"
@@ -27,11 +30,26 @@ Prints: TypeAlias = Mapping[Path, str]
 """What each file holds, as a hash; of a folder, which names it holds; empty where nothing is."""
 
 
-class CasesFailed(Exception):
-    """The policy does not decide its cases as they expect; ``failures`` says which."""
+class NotAsked(Exception):
+    """The request of a case could not be asked; the message says why."""
 
-    def __init__(self, failures: Iterable[str]) -> None:
+
+Ask: TypeAlias = Callable[[str, Case, float], Decision]
+"""What is decided of a case's request by a policy, a resolved one as JSON, within so many seconds.
+
+Raises ``NotAsked``, and ``TimeoutError`` after that time.
+"""
+
+
+class CasesFailed(Exception):
+    """The policy does not decide its cases as they expect; ``failures`` says which.
+
+    ``prints`` are of all that could be changed to mend it.
+    """
+
+    def __init__(self, failures: Iterable[str], prints: Prints) -> None:
         self.failures = tuple(failures)
+        self.prints = prints
         super().__init__("\n".join(self.failures))
 
 
@@ -39,15 +57,13 @@ class CasesFailed(Exception):
 class Vetted:
     """A policy that may take effect: resolved, its hash, and what its files held.
 
-    ``cases`` counts those that were run; ``unasked`` those that were not, since a request has to be
-    inspected, and whoever vets has no detectors.
+    ``cases`` counts those that were run.
     """
 
     resolved: Resolved
     hash: str
     prints: Prints
     cases: int = 0
-    unasked: int = 0
 
 
 def prints(paths: Iterable[Path]) -> Prints:
@@ -92,23 +108,62 @@ def read(path: Path, detectors: Collection[str] | None = None, *, keeps: bool = 
     raise _restless(path)
 
 
-def vet(path: Path, detectors: Collection[str] | None = None, *, keeps: bool = True) -> Vetted:
+def vet(
+    path: Path,
+    detectors: Collection[str] | None = None,
+    *,
+    keeps: bool = True,
+    ask: Ask | None = None,
+    budget_s: float = 30.0,
+) -> Vetted:
     """The policy in the file, once its cases have passed; ``keeps`` as for ``compile_policy``.
+
+    Those of requests are asked one after another, all together within ``budget_s``; without ``ask``
+    they are only checked.
 
     Raises:
         PolicyError: all that is wrong with it, or with a file of its cases.
-        CasesFailed: it is sound, and decides otherwise than its cases expect.
+        CasesFailed: it is sound, and decides otherwise than its cases expect, or they take too
+            long.
     """
     vetted = read(path, detectors, keeps=keeps)
-    files = dict(_cases(path))
-    outcomes = [each for file in files for each in cases.run(file)]
+    asking = _Asking(ask, vetted, budget_s) if ask is not None else None
+    outcomes = [
+        each
+        for file in _cases(path)
+        for each in cases.run(file, partial(asking.ask, file) if asking is not None else None)
+    ]
     failures = [str(each) for each in outcomes if not each.passed]
     if failures:
-        raise CasesFailed(failures)
+        raise CasesFailed(failures, vetted.prints)
     if prints(vetted.prints) != vetted.prints:
         raise _restless(path)
-    written = sum(len(file.cases) for file in files.values())
-    return replace(vetted, cases=len(outcomes), unasked=written - len(outcomes))
+    return replace(vetted, cases=len(outcomes))
+
+
+class _Asking:
+    """Asks the requests of all cases of one edit."""
+
+    def __init__(self, ask: Ask, vetted: Vetted, budget_s: float) -> None:
+        self._ask = ask
+        self._policy = vetted.resolved.model_dump_json()
+        self._prints = vetted.prints
+        self._budget_s = budget_s
+        self._end = time.monotonic() + budget_s
+
+    def ask(self, file: Path, case: Case, _: Policy) -> Decision:
+        """What is decided of it. Raises ``CasesFailed`` where that cannot be learned in time."""
+        try:
+            return self._ask(self._policy, case, max(0.0, self._end - time.monotonic()))
+        except NotAsked as error:
+            raise self._failed(file, case, str(error)) from None
+        except TimeoutError:
+            what = f"the cases with a `request` take longer than {self._budget_s:g} s together"
+            fix = "have fewer of them, or raise GLASSGATE_CASES_BUDGET_S"
+            raise self._failed(file, case, f"{what}\n    Fix: {fix}") from None
+
+    def _failed(self, file: Path, case: Case, why: str) -> CasesFailed:
+        return CasesFailed([f"{file}: {case.id}: {why}"], self._prints)
 
 
 def _restless(path: Path) -> PolicyError:
@@ -116,9 +171,9 @@ def _restless(path: Path) -> PolicyError:
     return PolicyError([Problem(path=path, line=1, column=1, what=what, fix=fix)])
 
 
-def _cases(path: Path) -> Iterator[tuple[Path, CaseFile]]:
+def _cases(path: Path) -> Iterator[Path]:
     """The files in the folder of cases that speak of this policy."""
     for file in sorted((path.parent / CASES).glob("*.yaml")):
         written = Document(file).parse(CaseFile)
         if (file.parent / written.policy).resolve() == path.resolve():
-            yield file, written
+            yield file

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,8 @@ cases:
     expect: {action: refuse, rules: [no-tools]}
 """
 DEFAULT = BUNDLES / "default.yaml"
+INTERRUPTED = 130
+ENDS_S = 10
 
 
 @pytest.fixture
@@ -187,20 +193,31 @@ def test_a_change_is_seen_once(tmp_path: Path) -> None:
     assert len(waits) == 2
 
 
-@pytest.mark.timeout(180)
-def test_cases_run_again_at_each_change_and_a_wrong_edit_ends_nothing(folder: Path) -> None:
-    policy = folder / "policy.yaml"
+@contextmanager
+def watched(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[str], None]]]:
+    """``policy test --watch``, and what waits until it says something, in ``told/out``."""
 
     def says(words: str) -> None:
         until(lambda: words in out.read_text("utf-8"), 60, f"{words!r} was not said")
 
-    out = folder / "out"
+    out = folder / "told" / "out"  # beside the policy it would be watched too
+    out.parent.mkdir()
     command = [*COMMAND, "policy", "test", "--watch", "--policy", "policy.yaml"]
     with out.open("wb") as told:
         watching = subprocess.Popen(
             command, cwd=folder, env=environment(), stdout=told, stderr=subprocess.STDOUT
         )
     try:
+        yield watching, says
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+@pytest.mark.timeout(180)
+def test_cases_run_again_at_each_change_and_a_wrong_edit_ends_nothing(folder: Path) -> None:
+    policy, out = folder / "policy.yaml", folder / "told" / "out"
+    with watched(folder) as (watching, says):
         says("1 passed, 0 failed")
         says("watching for changes; Ctrl-C ends")
         policy.write_text(POLICY.replace("tool_calls > 0", "tool_calls > 9"), encoding="utf-8")
@@ -209,7 +226,23 @@ def test_cases_run_again_at_each_change_and_a_wrong_edit_ends_nothing(folder: Pa
         policy.write_text(POLICY.replace("tool_calls", "toolcalls"), encoding="utf-8")
         says("undeclared reference to 'toolcalls'")
         assert watching.poll() is None
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(ENDS_S) == INTERRUPTED
         assert "Traceback" not in out.read_text("utf-8")
-    finally:
-        watching.kill()
-        watching.wait()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("after_s", [0.9, 2.5])
+def test_ctrl_c_ends_watching_while_cases_run(folder: Path, after_s: float) -> None:
+    pictures = "".join(
+        f"  - id: drawn-{number}\n    request: {{picture: {{text: Platform {number}}}}}\n"
+        "    expect: {action: forward, rules: []}\n"
+        for number in range(60)
+    )
+    with watched(folder) as (watching, says):
+        says("watching for changes; Ctrl-C ends")
+        (folder / "cases" / "tools.yaml").write_text(CASES + pictures, encoding="utf-8")
+        time.sleep(after_s)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(ENDS_S) == INTERRUPTED
+        assert (folder / "told" / "out").read_text("utf-8").count("watching for changes") == 1

@@ -9,14 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from detectors.contract.exchange import Origin
 from service.admin.policy import NoFormerPolicy
+from service.policy.case_file import Case, CasePart
+from service.policy.compile import compile_policy
 from service.policy.document import PolicyError
+from service.policy.model import Decision
 from service.policy.resolve import Resolved
+from service.policy.staging import exchange_of, inspection_of, parts_of
 from service.reload import NotTaken, Reload
 from service.worker import Ruling
 from tests.service.policies import case, configmap, policy
 
 GO_ON = threading.Event()
+BUDGET_S = 20.0
 
 
 class Workers:
@@ -25,6 +31,7 @@ class Workers:
     def __init__(self) -> None:
         self.ruled: list[Ruling] = []
         self.refuse = ""
+        self.late = False
 
     def detectors(self) -> Collection[str] | None:
         return ("ocr",)
@@ -33,6 +40,18 @@ class Workers:
         if self.refuse:
             raise NotTaken(self.refuse)
         self.ruled.append(ruling)
+
+    def ask(self, policy: str, case: Case, within_s: float) -> Decision:
+        """Decides the request as one in which nothing is found."""
+        assert 0 <= within_s <= BUDGET_S
+        if self.late:
+            raise TimeoutError
+        text = CasePart(name="asked", kind="text", origin=Origin.USER)
+        staged = case.model_copy(update={"request": None, "parts": (text,)})
+        parts = parts_of(staged)
+        exchange = exchange_of(staged, parts.values())
+        compiled = compile_policy(Resolved.model_validate_json(policy))
+        return compiled.decide(exchange, inspection_of(staged, parts))
 
     @property
     def rules(self) -> list[str]:
@@ -53,7 +72,7 @@ class Service:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.workers = Workers()
-        self.reload = Reload(path)
+        self.reload = Reload(path, budget_s=BUDGET_S)
         self.reload.lead(self.workers)
 
     def write(self, content: str) -> Sequence[str]:
@@ -166,24 +185,34 @@ def test_cases_run_before_it_takes_effect(service: Service) -> None:
 ASKED = """
   - id: asked
     request: {{text: anything}}
-    expect: {{action: forward, rules: [{rule}]}}
+    expect: {{action: {action}, rules: [{rule}]}}
 """
 
 
-def test_what_has_to_be_inspected_is_checked_and_not_run_and_the_log_says_so(
+def test_a_request_is_asked_before_it_takes_effect(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The case would fail: any text is refused."""
-    cases = service.path.parent / "cases"
-    cases.mkdir()
-    (cases / "policy.yaml").write_text(case("first") + ASKED.format(rule=""))
-    assert service.write(policy("first", "texts > 0 && images == 0")) == ["first"]
+    asked = service.path.parent / "cases" / "policy.yaml"
+    asked.parent.mkdir()
+    asked.write_text(case("first") + ASKED.format(action="forward", rule=""))
+    assert service.write(policy("first", "texts > 0 && images == 0")) == []
+    assert f"{asked}: asked: failed\n    - action: forward" in service.problems
+    asked.write_text(case("first") + ASKED.format(action="refuse", rule="first"))
+    assert service.look() == ["first"]
     told = capsys.readouterr().out
     assert "policy applied" in told
-    assert "cases=1 cases_not_run=1" in told
-    (cases / "policy.yaml").write_text(case("first") + ASKED.format(rule="unknown"))
-    assert service.write(policy("first", "texts > 0 && images < 9")) == []
-    assert "`unknown` is not known" in service.problems
+    assert "cases=2" in told
+
+
+def test_an_edit_whose_requests_take_too_long_is_refused(service: Service) -> None:
+    asked = service.path.parent / "cases" / "policy.yaml"
+    asked.parent.mkdir()
+    asked.write_text(case("first") + ASKED.format(action="refuse", rule="first"))
+    service.workers.late = True
+    assert service.write(policy("first", "texts > 0 && images == 0")) == []
+    (problem,) = service.reload.state().problems
+    assert problem.startswith(f"{asked}: asked: the cases with a `request` take longer than 20 s")
+    assert "GLASSGATE_CASES_BUDGET_S" in problem
 
 
 def test_a_configmap_is_swapped_by_its_link(tmp_path: Path) -> None:
