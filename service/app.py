@@ -24,6 +24,7 @@ from service.own_checks.load import load as own_checks
 from service.pipeline.consult import Desk
 from service.pipeline.door import Door, Head
 from service.pipeline.examine import Examiner
+from service.pipeline.google_uploads import GoogleUploads, ended
 from service.pipeline.handle import PASSED, Call, Ledger, Reply
 from service.pipeline.in_force import InForce
 from service.pipeline.pool import InspectionPool
@@ -85,6 +86,7 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     ledger = Ledger(writer=_writer(settings), required=settings.audit_full == "refuse")
     gate = Desk(examiner, upstream, pool, fetcher, ledger)
     door = Door.of(settings, NEIGHBOURS if settings.neighbours else {})
+    google = GoogleUploads(settings.upload_key.get_secret_value(), settings.body_limit, upstream)
 
     @asynccontextmanager
     async def lifespan(served: FastAPI) -> AsyncIterator[None]:
@@ -122,13 +124,15 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                     method=head.method,
                     callers=door.callers,
                 )
-                return _response(await _unless_gone(request, gate.handle(call)))
+                call = google.call(call, head, request.url.scheme)
+                reply = await _unless_gone(request, gate.handle(call))
+                return _response(reply and ended(provider, reply))
             with gate.passing() as trace:
                 passed = await _pass(head, body, upstream)
                 trace.status = trace.upstream_status = passed.status_code
                 return passed
         except GlassgateError as error:
-            return _response(gate.turned_away(error, provider or FALLBACK))
+            return _response(ended(provider, gate.turned_away(error, provider or FALLBACK)))
 
     return app
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from service.admin.app import admin
 from service.crew import StartError, Supervisor
@@ -68,7 +70,10 @@ def serve(settings: Settings, started: Callable[[Ports], None]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     files = settings.files or folder / "uploads"
-    settings = settings.model_copy(update={"files": files})
+    own: dict[str, object] = {"files": files}
+    if not settings.upload_key.get_secret_value():
+        own["upload_key"] = SecretStr(Fernet.generate_key().decode())
+    settings = settings.model_copy(update=own)
     try:
         Files(files)
         asyncio.run(_serve(settings, policy, started))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -154,6 +155,11 @@ class Settings(BaseSettings):
         description="SQLite file in which inspected uploads are remembered; none forgets them "
         "when the service ends",
     )
+    upload_key: SecretStr = Field(
+        SecretStr(""),
+        description="32 bytes in base64 that the URLs of Gemini's uploads are sealed with; gates "
+        "that share an address need the same, one alone makes its own",
+    )
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="level of the log: debug, info, warning or error"
@@ -193,6 +199,19 @@ class Settings(BaseSettings):
     @classmethod
     def _addresses(cls, value: object) -> object:
         return tuple(map(_network, _entries(value))) if isinstance(value, str) else value
+
+    @field_validator("upload_key")
+    @classmethod
+    def _upload_key(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value().translate(str.maketrans("+/", "-_"))
+        try:
+            if key:
+                Fernet(key)
+        except ValueError:
+            raise ValueError(
+                "it is not 32 bytes in base64; make one with `head -c 32 /dev/urandom | base64`"
+            ) from None
+        return SecretStr(key)
 
     @field_validator("image_sizes", "key_groups", mode="before")
     @classmethod

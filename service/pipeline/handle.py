@@ -277,11 +277,10 @@ async def _written(body: Json, provider: Provider) -> tuple[str, bytes]:
 def _remember(
     uploads: Uploads, examined: Examined, answer: bytes, provider: Brings, call: str
 ) -> None:
-    """What was found in a file, by the name that the model's server gave it."""
-    name = provider.uploaded(examined.body, strict_json.parse(answer))
-    if name is not None:
-        found = examined.again or examined.inspection
-        kept = recorded(examined.exchange, found, examined.decision, id=call, at=time.time())
+    """What was found in a file, by the names that the model's server gave it."""
+    found = examined.again or examined.inspection
+    kept = recorded(examined.exchange, found, examined.decision, id=call, at=time.time())
+    for name in provider.uploaded(examined.body, strict_json.parse(answer)):
         uploads.remember(name, kept)
 
 

@@ -144,8 +144,8 @@ class TakesForms(Protocol):
 class Brings(Protocol):
     """A dialect by which files are brought to the model's server."""
 
-    def uploaded(self, body: Json, answer: Json) -> str | None:
-        """Under which name later requests mean this upload; None if the answer names none."""
+    def uploaded(self, body: Json, answer: Json) -> Sequence[str]:
+        """By which names later requests mean this upload; none if the answer names none."""
         ...
 
 

@@ -39,15 +39,15 @@ def parse(raw: bytes, content_type: str) -> Object:
     Raises:
         Malformed: it is no such form, or one that could be read in two ways.
     """
-    kind, options = _options(content_type, "the content-type")
+    kind, options = header(content_type, "the content-type")
     boundary = options.get("boundary", "")
     if kind != FORM:
         raise Malformed(f"this endpoint takes a form: send it as {FORM}")
     if not boundary:
         raise Malformed("the content-type names no boundary, so the form cannot be read")
-    _as_utf_8(options, None)
+    as_utf_8(options, None)
     form: Object = {}
-    for headers, data in _parts(raw, boundary.encode()):
+    for headers, data in pieces(raw, boundary.encode()):
         _put(form, *_field(headers, data))
     return form
 
@@ -86,8 +86,8 @@ def as_file(value: Json, at: str) -> Object:
     return value
 
 
-def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
-    """The headers and the bytes of each field."""
+def pieces(raw: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
+    """The headers, in lower case, and the bytes of each part. Raises ``Malformed``."""
     told = _Told()
     try:
         told.read(raw, boundary)
@@ -156,20 +156,20 @@ class _Told:
 
 def _field(headers: dict[str, str], data: bytes) -> tuple[str, Json]:
     """A field's name, and its text or file."""
-    kind, options = _options(headers.get("content-disposition", ""), "a content-disposition")
+    kind, options = header(headers.get("content-disposition", ""), "a content-disposition")
     name = options.get("name", "")
     if kind != "form-data" or not name.removesuffix(SEVERAL):
         raise Malformed("each field of the form needs a content-disposition with a name")
     at = pointer(name.removesuffix(SEVERAL))
     _safe(name, "the field's name", None)
-    said, more = _options(headers.get("content-type", ""), "a content-type")
+    said, more = header(headers.get("content-type", ""), "a content-type")
     if said.startswith("multipart/"):
         raise Malformed("a form within the form is not read: send each file as its own field", at)
     if headers.get("content-transfer-encoding", "binary").strip().lower() not in PLAIN_ENCODINGS:
         raise Malformed("a field in a content-transfer-encoding is not read: send its bytes", at)
     if NAME in options:
         return name, file(_safe(options[NAME], "the file's name", at), data, said or UNSAID)
-    _as_utf_8(more, at)
+    as_utf_8(more, at)
     return name, _utf_8(data, "the field", at)
 
 
@@ -200,8 +200,8 @@ def _written(name: str, value: Json) -> bytes:
     return f'{head}; {NAME}="{told}"\r\nContent-Type: {kind}\r\n\r\n'.encode() + data
 
 
-def _options(value: str, what: str) -> tuple[str, dict[str, str]]:
-    """A header's word and its parameters, in their names lower case."""
+def header(value: str, what: str) -> tuple[str, dict[str, str]]:
+    """A header's word and its parameters, in their names lower case. Raises ``Malformed``."""
     try:
         kind, options = parse_options_header(value.encode().decode("latin-1"))
         return kind.decode().strip(), {
@@ -211,7 +211,8 @@ def _options(value: str, what: str) -> tuple[str, dict[str, str]]:
         raise Malformed(f"{what} cannot be read") from None
 
 
-def _as_utf_8(options: dict[str, str], at: str | None) -> None:
+def as_utf_8(options: dict[str, str], at: str | None) -> None:
+    """Raises ``Malformed`` if a header's parameters name another charset."""
     charset = options.get("charset", "utf-8").lower()
     if charset not in UTF_8:
         raise Malformed("only UTF-8 is read: send the form in that charset", at)

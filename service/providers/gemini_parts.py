@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from detectors.contract.exchange import (
@@ -157,7 +158,7 @@ def _text(value: Json, at: str, origin: Origin) -> Iterator[Part]:
     yield TextPart(pointer=at, origin=origin, text=as_text(value, at))
 
 
-def _inline(value: Json, at: str, origin: Origin) -> Iterator[Part]:
+def inline(value: Json, at: str, origin: Origin) -> Iterator[Part]:
     """Bytes in the body: a picture, a document, or what is not read."""
     blob = Fields(value, at)
     kind = as_text(blob["mimeType"], blob.place("mimeType")).lower().replace(" ", "")
@@ -202,9 +203,25 @@ def _linked(part: Fields, origin: Origin) -> Iterator[Part]:
     elif web:
         yield linked_document(web, at, Origin.THIRD_PARTY)
     else:
-        kept = "only a web link that is alone in its part is fetched"
-        yield gap(REMOTE_IMAGE if family == "image" else FILE, at, origin, kept)
+        yield _kept(kind, url, at, origin)
     yield from file.rest(origin, {"mimeType", "fileUri"})
+
+
+def _kept(kind: Json, url: Json, at: str, origin: Origin) -> Part:
+    """A file that is not fetched: a gap, unless it was inspected when it was uploaded."""
+    word = kind.lower() if isinstance(kind, str) else ""
+    use = REMOTE_IMAGE if word.startswith("image/") else FILE
+    found = gap(use, at, origin, "only an upload or a web link alone in its part is inspected")
+    return replace(found, upload=stored(url, word)) if isinstance(url, str) else found
+
+
+def stored(name: str, kind: str) -> str:
+    """How an upload is remembered that is meant by this name, as a file of this kind if it says.
+
+    One that is meant as another kind than it was inspected as is not known: its bytes might be
+    read in two ways.
+    """
+    return f"{FILE}:{kind}:{name}" if kind else f"{FILE}:{name}"
 
 
 def _call(value: Json, at: str, _: Origin) -> Iterator[Part]:
@@ -239,7 +256,7 @@ def _code(value: Json, at: str, _: Origin) -> Iterator[Part]:
 
 READERS: Final[dict[str, Callable[[Json, str, Origin], Iterator[Part]]]] = {
     "text": _text,
-    "inlineData": _inline,
+    "inlineData": inline,
     "functionCall": _call,
     "toolCall": _call,
     "executableCode": _code,

@@ -8,7 +8,7 @@ SDKs' types.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,10 +90,10 @@ class OpenAIFiles(Wordless):
     def read_answer(self, answer: Json) -> Exchange:
         return answered(self.dialect, as_object(answer, ""), [], UPLOADED_SETTINGS)
 
-    def uploaded(self, body: Json, answer: Json) -> str | None:
+    def uploaded(self, body: Json, answer: Json) -> Sequence[str]:
         name = as_object(answer, "").get("id")
         kind = BATCH if as_object(body, "").get("purpose") == BATCH else FILE
-        return f"{kind}:{name}" if isinstance(name, str) else None
+        return [f"{kind}:{name}"] if isinstance(name, str) else []
 
     def assembly(self) -> Assembly:
         return Chunks(UPLOADED_SETTINGS)

@@ -8,6 +8,7 @@ from typing import Final
 from service.providers.anthropic import AnthropicMessages
 from service.providers.base import CalledByPath, Provider, TakesForms
 from service.providers.gemini import Gemini
+from service.providers.gemini_files import GeminiFiles
 from service.providers.openai_batches import OpenAIBatches
 from service.providers.openai_chat import OpenAIChat
 from service.providers.openai_file_content import OpenAIFileContent
@@ -33,6 +34,8 @@ ENDPOINTS: Final[dict[tuple[str, str], Provider]] = {
     ("POST", "/v1beta/models/{model}:streamGenerateContent"): Gemini(stream=True),
     ("POST", "/v1/models/{model}:generateContent"): Gemini(),
     ("POST", "/v1/models/{model}:streamGenerateContent"): Gemini(stream=True),
+    ("POST", "/upload/v1beta/files"): GeminiFiles(),
+    ("POST", "/upload/v1/files"): GeminiFiles(),
 }
 
 # Endpoints that carry nothing a model reads: they pass as they are.
@@ -46,6 +49,9 @@ PASS_THROUGH: Final = frozenset(
         ("GET", "/v1/batches"),
         ("GET", "/v1/batches/{id}"),
         ("POST", "/v1/batches/{id}/cancel"),
+        ("GET", "/v1beta/files"),
+        ("GET", "/v1beta/files/{id}"),
+        ("DELETE", "/v1beta/files/{id}"),
     }
 )
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from service.sandbox import anthropic, batches, chat, files, gemini, responses, texts
+from service.sandbox import anthropic, batches, chat, files, gemini, gemini_files, responses, texts
 
 DIALECTS: Final[tuple[APIRouter, ...]] = (
     chat.router,
@@ -20,6 +20,7 @@ DIALECTS: Final[tuple[APIRouter, ...]] = (
     batches.router,
     anthropic.router,
     gemini.router,
+    gemini_files.router,
 )
 
 

@@ -364,6 +364,14 @@ def test_a_form_is_inspected(envoy: Envoy, upstream: Upstream) -> None:
     assert "request_body_mode" in json.loads(got.body)["error"]["message"]
 
 
+def test_an_upload_of_geminis_is_turned_away(envoy: Envoy, upstream: Upstream) -> None:
+    way = [("x-goog-upload-protocol", "raw"), ("content-type", "text/plain")]
+    got = envoy.call("POST", "/upload/v1beta/files", b"Hello.", way)
+    assert got.status == 404
+    assert "the gate's own port" in json.loads(got.body)["error"]["message"]
+    assert upstream.received == []
+
+
 @pytest.mark.parametrize(
     ("request_mode", "response_mode", "says"),
     [

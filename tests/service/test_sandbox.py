@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from base64 import b64decode
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from google import genai
+from google.genai.types import UploadFileConfig
 from openai import NotFoundError, OpenAI
 
 from service.sandbox.app import sandbox
@@ -160,3 +163,18 @@ def test_it_answers_a_batch_at_once_and_tells_what_it_could_not_answer(client: O
     assert (failed["custom_id"], failed["response"]["status_code"]) == ("b", 400)
     with pytest.raises(NotFoundError):
         client.batches.retrieve("batch_elsewhere")
+
+
+def test_it_takes_a_file_of_geminis_in_pieces() -> None:
+    """The SDK cuts what is larger than 8 MiB."""
+    data = bytes(9 * 1024 * 1024)
+    with (
+        serving(sandbox()) as url,
+        genai.Client(
+            api_key="k", http_options={"base_url": url, "api_version": "v1beta"}
+        ) as client,
+    ):
+        config = UploadFileConfig(mime_type="text/plain", display_name="Nothing")
+        kept = client.files.upload(file=io.BytesIO(data), config=config)
+        assert (kept.size_bytes, kept.display_name) == (len(data), "Nothing")
+        assert kept.name in [file.name for file in client.files.list()]

@@ -13,6 +13,7 @@ from detectors.media.sizes import SizeRule
 from service.cli.serving import serve
 from service.settings import FLAGS, PREFIX, Settings, SettingsError
 
+KEY = "+/" * 21 + "8="
 SIZES = '[{"model": "llava*", "long": 672}]'
 READ = {
     "UPSTREAM": ("https://api.example.com/v1/", "https://api.example.com"),
@@ -57,6 +58,7 @@ READ = {
     "KEY_GROUPS": ('{"partners": ["ab"]}', {"partners": ("ab",)}),
     "AUDIT": ("sqlite:///audit.db", "sqlite:///audit.db"),
     "AUDIT_KEY": ("c2VjcmV0", SecretStr("c2VjcmV0")),
+    "UPLOAD_KEY": (KEY, SecretStr(KEY.replace("+", "-").replace("/", "_"))),
     "AUDIT_KEY_FILE": ("keys", Path("keys")),
     "AUDIT_FULL": ("refuse", "refuse"),
     "AUDIT_QUEUE": ("50", 50),
@@ -107,6 +109,7 @@ WRONG = {
     "OCR": ("easyocr", "'embedded', 'openvino', 'paddleocr' or 'tesseract'"),
     "NEIGHBOURS": ("maybe", "valid boolean"),
     "KEY_GROUPS": ("{", "is not JSON"),
+    "UPLOAD_KEY": ("c2VjcmV0", "32 bytes in base64"),
     "AUDIT_FULL": ("wait", "'drop' or 'refuse'"),
     "AUDIT_QUEUE": ("0", "greater than or equal to 1"),
     "AUDIT_DAYS": ("0", "greater than 0"),

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import HttpHeaders, ProcessingRequest
 
-from service.errors import GlassgateError, UpstreamMalformed, UpstreamUnreachable
+from service.errors import GlassgateError, UnknownEndpoint, UpstreamMalformed, UpstreamUnreachable
 from service.neighbours.ext_proc import messages
 from service.neighbours.ext_proc.messages import NO_EDITS, Edits
 from service.neighbours.ext_proc.shown import ShownAnswer, ShownRequest
@@ -19,6 +19,7 @@ from service.neighbours.ext_proc.wire import Wire
 from service.pipeline.door import Door, Head
 from service.pipeline.handle import JSON, Call, Gate, Reply
 from service.providers.base import Provider, TakesForms
+from service.providers.gemini_files import GeminiFiles
 from service.providers.table import FALLBACK
 from service.upstream import OWN_PREFIX, PARTIAL, Answer, Headers
 
@@ -176,6 +177,11 @@ def _expect(request: ShownRequest, answer: ShownAnswer, provider: Provider) -> N
                 f"Envoy's ext_proc filter does not show whole bodies ({shown.half}_body_mode: "
                 f"{name}), so nothing passes; set BUFFERED or FULL_DUPLEX_STREAMED"
             )
+    if isinstance(provider, GeminiFiles):
+        raise UnknownEndpoint(
+            "Gemini's uploads are not taken through Envoy's ext_proc filter, where a request keeps "
+            "its path and headers; route /upload/ to the gate's own port"
+        )
     if request.mode == messages.STREAMED and isinstance(provider, TakesForms):
         raise GlassgateError(
             "a form cannot pass with request_body_mode: STREAMED, because its headers leave before "

@@ -147,7 +147,7 @@ def test_a_broken_batch_is_named_by_its_line(text: str, place: str) -> None:
 def test_an_upload_is_remembered_by_how_it_was_read() -> None:
     provider = OpenAIFiles()
     assert isinstance(provider, Brings)
-    assert provider.uploaded(upload("a", UNSAID), {"id": "file-1"}) == "file:file-1"
-    assert provider.uploaded(upload("a", UNSAID, None), {"id": "file-1"}) == "file:file-1"
-    assert provider.uploaded(sent(line().encode()), {"id": "file-1"}) == "batch:file-1"
-    assert provider.uploaded(upload("a", UNSAID), {"id": 7}) is None
+    assert provider.uploaded(upload("a", UNSAID), {"id": "file-1"}) == ["file:file-1"]
+    assert provider.uploaded(upload("a", UNSAID, None), {"id": "file-1"}) == ["file:file-1"]
+    assert provider.uploaded(sent(line().encode()), {"id": "file-1"}) == ["batch:file-1"]
+    assert provider.uploaded(upload("a", UNSAID), {"id": 7}) == []
