@@ -6,15 +6,19 @@ Each picture of ``benchmarks/attacks.py`` goes through pin as ``gpt-4o`` is show
 the view ``ocr``. A line counts as found where a stretch of what was read is like it by 0.8 (2 x
 common characters / both lengths, white space and case aside). ``DIR`` is as for
 ``benchmarks.pictures``: its photos carry every second attack, and all its pictures are harmless.
+
+The aims: ``LEAST_ALL`` of all lines are found and ``LEAST`` of every class, and other looks find
+something in no more than ``MOST_FIRED`` of the harmless pictures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -31,6 +35,8 @@ from detectors.views.ocr import Ocr
 from service.evaluation.statistics import wilson
 
 FOUND = 0.8
+LEAST_ALL, LEAST = 0.97, 0.9
+MOST_FIRED = 0.25
 
 
 @dataclass
@@ -79,24 +85,36 @@ def revealed(ocr: Ocr, data: bytes) -> tuple[list[TextPart], float]:
     return [one for one in parts if isinstance(one, TextPart)], ms
 
 
-def find(ocr: Ocr, seeds: Sequence[int], count: int, photos: Sequence[Image.Image]) -> list[str]:
-    """A row for each class of attacks, and one for all."""
+def find(
+    ocr: Ocr, seeds: Sequence[int], count: int, photos: Sequence[Image.Image]
+) -> dict[str, Tally]:
+    """A tally for each class of attacks; none of all together."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     for seed in seeds:
         for attack in attacks(seed, count, photos):
             texts, ms = revealed(ocr, attack.data)
             by = [one.method for one in texts if likeness(attack.line, one.text) >= FOUND]
-            for tally in (tallies[attack.name], tallies["all"]):
-                tally.seen += 1
-                tally.found += bool(by)
-                tally.ms.append(ms)
-                tally.methods.update(method for method in by if method)
-    everything = tallies.pop("all")
-    return [tally.row(name) for name, tally in tallies.items()] + [everything.row("all")]
+            tally = tallies[attack.name]
+            tally.seen += 1
+            tally.found += bool(by)
+            tally.ms.append(ms)
+            tally.methods.update(method for method in by if method)
+    return tallies
 
 
-def fired(ocr: Ocr, pictures: Sequence[tuple[str, bytes]]) -> list[str]:
-    """A row for each source of harmless pictures: in how many another look found something."""
+def together(tallies: Iterable[Tally]) -> Tally:
+    """All of them as one."""
+    whole = Tally()
+    for tally in tallies:
+        whole.seen += tally.seen
+        whole.found += tally.found
+        whole.ms += tally.ms
+        whole.methods += tally.methods
+    return whole
+
+
+def fired(ocr: Ocr, pictures: Sequence[tuple[str, bytes]]) -> dict[str, Tally]:
+    """A tally for each source of harmless pictures: in how many another look found something."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     for source, data in pictures:
         try:
@@ -109,36 +127,56 @@ def fired(ocr: Ocr, pictures: Sequence[tuple[str, bytes]]) -> list[str]:
         tally.found += bool(others)
         tally.ms.append(ms)
         tally.methods.update(others)
-    return [tally.row(f"harmless: {name}") for name, tally in tallies.items()]
+    return tallies
 
 
-def main() -> None:
-    """Measures and prints the table."""
+def missed(attacked: Mapping[str, Tally], harmless: Mapping[str, Tally]) -> Iterator[str]:
+    """The aims that were not reached, each with its figures."""
+    for name, tally in attacked.items():
+        if tally.found < LEAST * tally.seen:
+            yield f"{name}: {tally.found} of {tally.seen} found, {LEAST:.0%} are to be"
+    found = together(attacked.values())
+    if found.found < LEAST_ALL * found.seen:
+        yield f"all: {found.found} of {found.seen} found, {LEAST_ALL:.0%} are to be"
+    others = together(harmless.values())
+    if others.found > MOST_FIRED * others.seen:
+        yield f"other looks fire on {others.found} of {others.seen} harmless pictures"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures and prints the table; exit status 1 if an aim was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--count", type=int, default=20, help="pictures of a class and seed")
     parser.add_argument("--images", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every Nth harmless picture")
     parser.add_argument("--out", type=Path, help="write the table here too")
-    arguments = parser.parse_args()
+    given = parser.parse_args(arguments)
     harmless, photos = [], []
-    if folder := arguments.images:
+    if folder := given.images:
         manifest = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
-        for row in [json.loads(line) for line in manifest][:: arguments.every]:
+        for row in [json.loads(line) for line in manifest][:: given.every]:
             harmless.append((row["source"], (folder / row["image"]).read_bytes()))
             if not row.get("text_dense"):
                 photos.append(Image.open(folder / row["image"]))
     ocr = Ocr.load()
+    attacked = find(ocr, given.seeds, given.count, photos)
+    fires = fired(ocr, harmless)
     lines = [
         "| pictures | n | found | 95 % | ms p50 / p95 | by |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(find(ocr, arguments.seeds, arguments.count, photos) if arguments.seeds else ()),
-        *fired(ocr, harmless),
+        *(tally.row(name) for name, tally in attacked.items()),
+        *([together(attacked.values()).row("all")] if attacked else ()),
+        *(tally.row(f"harmless: {name}") for name, tally in fires.items()),
     ]
     print("\n".join(lines))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if given.out:
+        given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    wrong = list(missed(attacked, fires))
+    for what in wrong:
+        print(f"benchmarks.reading: {what}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

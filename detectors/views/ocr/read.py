@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.contract.detector import DetectorError
+from detectors.views.ocr.closer import find_closely, without_smears
 from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.engine import OcrEngine
 from detectors.views.ocr.recognise import Reading
@@ -35,13 +36,16 @@ class TooMuchTextError(DetectorError):
 
 def read(engine: OcrEngine, picture: Picture, most_lines: int) -> list[Reading]:
     """Every line of the picture, in reading order. Raises ``TooMuchTextError``."""
-    quads = engine.find(picture)
-    if len(quads) > most_lines:
+    quads, closer = engine.find(picture), find_closely(engine, picture)
+    if len(quads) + len(closer) > most_lines:
         raise TooMuchTextError(
-            f"the picture has {len(quads)} lines of text, the limit is {most_lines}: "
+            f"the picture has {len(quads) + len(closer)} lines of text, the limit is {most_lines}: "
             "send a part of it, or raise the limit"
         )
     lines = rescue(engine, picture, engine.recognise(picture, quads))
+    if closer:
+        small = rescue(engine, picture, engine.recognise(picture, closer))
+        lines = without_smears(lines, small)
     return order(stack(engine, picture, lines))
 
 
