@@ -145,8 +145,8 @@ class Settings(BaseSettings):
     audit_rows: int | None = Field(None, ge=0, description="records that are kept")
     files: Path | None = Field(
         None,
-        description="SQLite file in which inspected uploads are remembered; none forgets them "
-        "when the service ends",
+        description="SQLite file in which inspected uploads and answers are remembered; none "
+        "forgets them when the service ends",
     )
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
