@@ -152,8 +152,8 @@ class Settings(BaseSettings):
     audit_rows: int | None = Field(None, ge=0, description="records that are kept")
     files: Path | None = Field(
         None,
-        description="SQLite file in which inspected uploads are remembered; none forgets them "
-        "when the service ends",
+        description="SQLite file in which inspected uploads and answers are remembered; none "
+        "forgets them when the service ends",
     )
     upload_key: SecretStr = Field(
         SecretStr(""),

@@ -138,7 +138,8 @@ class OpaquePart(_Part):
     """Content that cannot be inspected; ``kind`` and ``reason`` are bounded words, no payload.
 
     Where it can be fetched, ``remote`` says from where; until it is, it stays uninspected. Where
-    it is a file that the model's server has, ``upload`` is the name by which that is remembered.
+    the model's server has it (a file, earlier turns), ``upload`` is the name by which that is
+    remembered.
     """
 
     kind: str

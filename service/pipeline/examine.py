@@ -28,6 +28,7 @@ from service.errors import Malformed, RequestError, UpstreamMalformed
 from service.pipeline import actions, redraft
 from service.pipeline.allow import judged
 from service.pipeline.trace import Trace
+from service.pipeline.turns import Open
 from service.pipeline.uploads import Uploads
 from service.policy import allow
 from service.policy.edits import EditKind
@@ -149,6 +150,15 @@ def examined_as(
         examined = _rewrite(examined, provider, examiner, trace)
     trace.decided(examined.decision, Stage.REQUEST)
     trace.shown = _shown(exchange, inspection)
+    trace.turn = Open.of(
+        examined.body,
+        examined.exchange,
+        examined.again or inspection,
+        examined.decision,
+        provider=provider,
+        uploads=examiner.uploads,
+        call=trace.id,
+    )
     return examined
 
 
@@ -173,6 +183,8 @@ def answer(
         body, provider.read_answer, examiner, trace, inspection=inspection, decision=decision
     )
     trace.decided(decision, Stage.RESPONSE)
+    if trace.turn is not None:
+        trace.turn.answered(body, exchange, inspection, decision)
     return decision, strict_json.dump(body)
 
 

@@ -199,9 +199,16 @@ class Guard:
         self, share: Share, events: Sequence[Event] | None
     ) -> tuple[Inspection, Decision, Sequence[Event] | None]:
         """What is found in a share; with the events of a whole answer, what is to be sent."""
+        about = (self._examiner, self._trace)
         if events is None:
-            return *examine.judge(share.exchange, self._examiner, self._trace), None
-        return examine.streamed(share.exchange, events, self._provider, self._examiner, self._trace)
+            inspection, decision = examine.judge(share.exchange, *about)
+        else:
+            inspection, decision, events = examine.streamed(
+                share.exchange, events, self._provider, *about
+            )
+        if share.whole and self._error is None and self._trace.turn is not None:
+            self._trace.turn.answered(self._held.answer, share.exchange, inspection, decision)
+        return inspection, decision, events
 
     def _judged(
         self,

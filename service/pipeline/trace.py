@@ -11,6 +11,7 @@ from operator import attrgetter
 from detectors.contract.exchange import NOTHING_SHOWN, Exchange, Shown, Stage
 from detectors.contract.finding import Finding, Gap, Inspection
 from service.errors import GlassgateError
+from service.pipeline.turns import Open
 from service.policy.fields import Capture, Capturing
 from service.policy.model import NOBODY, Action, Caller, Decision, PolicyFile, Severity
 from service.store.capture import Payload, wanted
@@ -27,7 +28,7 @@ class Trace:
     """One call while it is under way, written by one thread at a time.
 
     ``body`` gives the request as it came, until it was examined; ``shown`` is what of it an answer
-    is judged by.
+    is judged by, and ``turn`` remembers it where later requests may go on from that answer.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Trace:
     stage: Stage = Stage.REQUEST
     body: Callable[[], bytes] = bytes
     shown: Shown = NOTHING_SHOWN
+    turn: Open | None = None
     decision: Decision | None = None
     status: int = 0
     error: str = ""

@@ -1,7 +1,8 @@
 """Cover a file that is meant by its id with what was found in it when it was uploaded.
 
 Its parts hang under the reference as if they had been read from it, blank, with their findings; so
-any policy decides about them, and none can edit them. What is not known stays a gap.
+any policy decides about them, and none can edit them. What is not known stays a gap. Earlier turns
+that are meant by the id of their last answer are covered likewise.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from detectors.contract.exchange import CallRef, OpaquePart, Part
 from detectors.contract.finding import Coverage, Gap, Inspection
 from service.policy.facts import UPLOAD
-from service.store.files import Files
+from service.providers.fields import TURN
+from service.store.files import Files, Turn
 from service.store.record import Record
-from service.store.replay import replayable
+from service.store.replay import replayable, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ class Uploads:
     def remember(self, name: str, record: Record) -> None:
         self.files.remember(name, self.detectors, record)
 
+    def remember_turn(self, name: str, turn: Turn) -> None:
+        self.files.remember_turn(name, self.detectors, turn)
+
     def covered(self, inspection: Inspection) -> Inspection:
         """The inspection with what is known of the uploads that are meant in it."""
         meant = {
@@ -36,9 +42,19 @@ class Uploads:
             for part in inspection.parts
             if isinstance(part, OpaquePart) and part.upload is not None
         }
-        known = self.files.known(set(meant.values()), self.detectors) if meant else {}
-        found = {key: replayable(known[name])[1] for key, name in meant.items() if name in known}
+        known = self._known(set(meant.values())) if meant else {}
+        found = {key: known[name] for key, name in meant.items() if name in known}
         return _joined(inspection, found) if found else inspection
+
+    def _known(self, names: AbstractSet[str]) -> dict[str, Inspection]:
+        """What was found in those of these uploads and turns that are known."""
+        turns = {name for name in names if name.startswith(f"{TURN}:")}
+        files = self.files.known(names - turns, self.detectors) if names - turns else {}
+        said = {name: self.files.turns(name, self.detectors) for name in turns}
+        return {
+            **{name: replayable(record)[1] for name, record in files.items()},
+            **{name: together(records) for name, records in said.items() if records},
+        }
 
 
 def by(versions: Mapping[str, str]) -> str:

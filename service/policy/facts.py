@@ -244,12 +244,15 @@ class Facts:
     def pictures(self, part: Part | None) -> list[ImagePart] | None:
         """What an edit of pictures changes: the part's own picture, or all where it has none.
 
-        None where the part's own picture stands in a document, and cannot be changed.
+        None where the part's own picture stands in a document, or one of all was uploaded: it
+        cannot be changed.
         """
         if _image(self.chain(part) if part is not None else ()) is not None:
             own = self.picture(part) if part is not None else None
             return [own] if own is not None else None
-        return [each for each in self.parts if isinstance(each, ImagePart) and each.method is None]
+        every = [each for each in self.parts if isinstance(each, ImagePart)]
+        uploaded = any(_kind(each) == UPLOAD for each in every)
+        return None if uploaded else [each for each in every if each.method is None]
 
     def faces(self, part: Part | None) -> list[Part] | None:
         """The parts that tell of faces in the part's own picture, or in all where it has none.

@@ -150,6 +150,19 @@ class Brings(Protocol):
 
 
 @runtime_checkable
+class Continues(Protocol):
+    """A dialect whose requests may go on from an answer that the model's server keeps."""
+
+    def keeps(self, body: Json) -> bool:
+        """Whether the model's server keeps the answer to this request."""
+        ...
+
+    def kept(self, answer: Json) -> str | None:
+        """Under which name later requests mean this answer; None if they cannot."""
+        ...
+
+
+@runtime_checkable
 class Downloads(Provider, Protocol):
     """A dialect by which a file is fetched: its call has no body, and its answer is no JSON.
 

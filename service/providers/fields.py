@@ -19,6 +19,8 @@ REMOTE_IMAGE: Final = "remote_image"
 REMOTE_DOCUMENT: Final = "remote_document"
 UNKNOWN: Final = "unknown"
 FILE: Final = "file"
+TURN: Final = "turn"
+"""Begins the name by which an answer is remembered, with all that was said up to it."""
 SEALED: Final = "sealed"
 
 

@@ -1,7 +1,8 @@
 """OpenAI Responses.
 
 The shapes are those of the official SDK's types (``openai.types.responses``). What the model's
-server adds of its own (earlier turns, a stored prompt) counts as not inspected.
+server adds of its own (a stored prompt, earlier turns that the gate does not know) counts as not
+inspected.
 """
 
 from __future__ import annotations
@@ -35,7 +36,15 @@ from service.providers.fields import (
 )
 from service.providers.openai_chat import OpenAIChat
 from service.providers.openai_responses_events import Numbered, ResponseAssembly
-from service.providers.openai_responses_items import answered, content, each, sent, unseen
+from service.providers.openai_responses_items import (
+    answered,
+    content,
+    each,
+    sent,
+    turn,
+    turns,
+    unseen,
+)
 from service.providers.sse import Event
 from service.providers.strict_json import Json, dump, pointer
 
@@ -147,6 +156,16 @@ class OpenAIResponses:
             messages=(Message(role=Role.ASSISTANT, parts=tuple(parts)),),
         )
         return named(exchange)
+
+    def keeps(self, body: Json) -> bool:
+        return as_object(body, "").get("store") is not False
+
+    def kept(self, answer: Json) -> str | None:
+        """An answer that is not over may be another one later."""
+        whole = as_object(answer, "")
+        name = whole.get("id")
+        over = whole.get("status") in {"completed", "incomplete"}
+        return turn(name) if over and isinstance(name, str) else None
 
     def assembly(self) -> Assembly:
         return ResponseAssembly(ANSWER_SETTINGS)
@@ -266,7 +285,9 @@ def _beside(request: Object) -> Iterator[Message]:
         elif name == "text":
             shape = {key: item for key, item in as_object(value, at).items() if key != "verbosity"}
             parts.extend(loose_text(shape, at, Origin.OPERATOR))
-        elif name in {"previous_response_id", "conversation"}:
+        elif name == "previous_response_id":
+            parts.append(turns(value, at))
+        elif name == "conversation":
             parts.append(unseen(at))
         elif name == "background":
             parts.extend(_later(value, at))

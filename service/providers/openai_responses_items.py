@@ -24,6 +24,7 @@ from service.providers.calls import brought, tool_call
 from service.providers.documents import ELSEWHERE, attached, linked_document
 from service.providers.fields import (
     FILE,
+    TURN,
     UNKNOWN,
     Object,
     as_list,
@@ -147,6 +148,18 @@ def answered(value: Json, at: str) -> Iterator[Part]:
 def unseen(at: str) -> OpaquePart:
     """Earlier turns that the model's server remembers, and the gate does not have."""
     return gap(HISTORY, at, Origin.USER, "what the model's server remembers is not read")
+
+
+def turns(answer: Json, at: str) -> OpaquePart:
+    """All turns up to the answer with this id: a gap, unless they were inspected here."""
+    reason = "the earlier turns were not inspected here"
+    part = gap(HISTORY, at, Origin.USER, reason)
+    return replace(part, upload=turn(answer)) if isinstance(answer, str) else part
+
+
+def turn(answer: str) -> str:
+    """The name by which the answer with this id is remembered."""
+    return f"{TURN}:{answer}"
 
 
 def content(value: Json, at: str, origin: Origin) -> Iterator[Part]:

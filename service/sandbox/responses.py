@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -30,10 +31,11 @@ async def responses(request: Request) -> Response:
 
 
 def response(body: dict[str, Any]) -> dict[str, Any]:
-    """The answer that is not streamed."""
-    asked = len(json.dumps(body)) // 4
+    """The answer that is not streamed. The same question gets the same id."""
+    told = json.dumps(body).encode()
+    asked = len(told) // 4
     return {
-        "id": "resp_sandbox",
+        "id": f"resp_{hashlib.sha256(told).hexdigest()[:24]}",
         "object": "response",
         "created_at": int(time.time()),
         "status": "completed",

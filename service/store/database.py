@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from service.store.tables import CAPTURES, DECISIONS
+from service.store.wal import BUSY_S, to_wal
 
 Row = Mapping[str, object]
 
@@ -32,8 +31,6 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
-_BUSY_MS: Final = 5000
-_AGAIN_S: Final = 0.01
 _EXAMPLE: Final = "sqlite:///audit.db or postgresql://user@host/name"
 
 
@@ -152,7 +149,7 @@ class Database:
         if self._read_only:
             where = f"file:{quote(os.fspath(self.path or ''))}"
             url = url.set(database=where, query={"mode": "ro", "uri": "true"})
-        engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+        engine = create_engine(url, connect_args={"timeout": BUSY_S})
         begin = "BEGIN" if self._read_only else "BEGIN IMMEDIATE"
         event.listen(engine, "connect", _read if self._read_only else _write)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -173,24 +170,9 @@ def _url(written: str) -> URL:
 
 
 def _write(connection: Any, _: object) -> None:  # noqa: ANN401 - what the driver gives
-    """The WAL survives a killed process with what was committed; a power cut may cost the last."""
     connection.isolation_level = None  # transactions are begun here, not by the driver
-    _to_wal(connection, time.monotonic() + _BUSY_MS / 1000)
-    for pragma in ("synchronous = NORMAL", "secure_delete = FAST"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _to_wal(connection: sqlite3.Connection, until: float) -> None:
-    """SQLite does not wait, as it does elsewhere, where two connections change the mode at once."""
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
-                raise
-            time.sleep(_AGAIN_S)
-        else:
-            return
+    to_wal(connection)
+    connection.execute("PRAGMA secure_delete = FAST").close()
 
 
 def _read(connection: Any, _: object) -> None:  # noqa: ANN401 - what the driver gives

@@ -77,6 +77,41 @@ def replayable(record: Record) -> tuple[Exchange, Inspection, Caller]:
     return exchange, inspection, caller
 
 
+def together(records: Sequence[Record]) -> Inspection:
+    """What was found in all of them, as in one exchange: a number before each key tells whose."""
+    found = [_numbered(f"/{at}", replayable(record)[1]) for at, record in enumerate(records)]
+    return Inspection(
+        parts=tuple(part for each in found for part in each.parts),
+        findings=tuple(one for each in found for one in each.findings),
+        runs=tuple(run for each in found for run in each.runs),
+        coverage=Coverage(
+            seen=sum(each.coverage.seen for each in found),
+            inspected=sum(each.coverage.inspected for each in found),
+            gaps=tuple(gap for each in found for gap in each.coverage.gaps),
+        ),
+    )
+
+
+def _numbered(start: str, of: Inspection) -> Inspection:
+    """The same with ``start`` before every key."""
+    return Inspection(
+        parts=tuple(
+            replace(
+                part,
+                pointer=start + part.pointer,
+                parent=None if part.parent is None else start + part.parent,
+            )
+            for part in of.parts
+        ),
+        findings=tuple(replace(each, part=start + each.part) for each in of.findings),
+        runs=tuple(replace(each, part=start + each.part) for each in of.runs),
+        coverage=replace(
+            of.coverage,
+            gaps=tuple(replace(each, part=start + each.part) for each in of.coverage.gaps),
+        ),
+    )
+
+
 def _part(noted: Noted) -> Part:
     kind, pointer, origin, parent, method, size, lines, what = noted
     whose = _ORIGINS[origin]

@@ -132,6 +132,10 @@ RULES = {
         "on: [ocr], when: injection > 0.5, action: rewrite, edits: [{kind: mask_text}]",
         Action.REFUSE,
     ),
+    "the photo, to be made smaller for the question": (
+        "when: identity > 0.5, action: rewrite, edits: [{kind: downscale, longest: 99}]",
+        Action.REFUSE,
+    ),
     "an instruction beside it": (
         "when: images > 0, action: rewrite, edits: [{kind: instruct, text: t}]",
         Action.REWRITE,

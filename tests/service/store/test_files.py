@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.store.database import StoreError
-from service.store.files import Files
+from service.store.files import LONGEST, Files, Turn
+from service.store.record import Record
 from tests.service.store.samples import SECRET, record
 
 NOW, BEFORE = "detectors of now", "detectors of before"
@@ -74,7 +75,51 @@ def test_what_cannot_be_read_is_not_known(tmp_path: Path, broken: str) -> None:
     else:
         path.unlink()
     assert files.known({"file:a"}, NOW) == {}
+    assert files.turns("turn:a", NOW) == []
     files.remember("file:a", NOW, record())
+    talk(files, "turn:a")
+
+
+def talk(files: Files, *names: str, detectors: str = NOW) -> list[Record]:
+    """A conversation of these turns, and its records."""
+    said = [record(number) for number in range(2 * len(names))]
+    for number, name in enumerate(names):
+        asked, answered = said[2 * number : 2 * number + 2]
+        before = names[number - 1] if number else ""
+        files.remember_turn(name, detectors, Turn(asked=asked, answered=answered, before=before))
+    return said
+
+
+def test_a_turn_is_known_with_all_before_it_by_what_inspected_them(tmp_path: Path) -> None:
+    files = Files(tmp_path / "uploads")
+    said = talk(files, "turn:a", "turn:b", "turn:c")
+    assert Files(tmp_path / "uploads").turns("turn:c", NOW) == said
+    assert files.turns("turn:a", NOW) == said[:2]
+    assert files.turns("turn:c", BEFORE) == files.turns("turn:d", NOW) == []
+    assert files.known({"turn:a"}, NOW) == {}
+    assert SECRET.encode() not in (tmp_path / "uploads").read_bytes()
+
+
+def test_what_goes_on_from_an_unknown_turn_is_not_known(tmp_path: Path) -> None:
+    files = Files(tmp_path / "uploads", most_turns=2)
+    talk(files, "turn:a", detectors=BEFORE)
+    said = talk(files, "turn:b", "turn:c")
+    assert files.turns("turn:c", NOW) == said
+    files.remember_turn(
+        "turn:d", NOW, Turn(asked=said[0], answered=said[1], before="turn:elsewhere")
+    )
+    assert files.turns("turn:d", NOW) == []
+    assert files.turns("turn:c", NOW) == []  # its first turn was the oldest
+    talk(files, "turn:e", "turn:e")
+    assert files.turns("turn:e", NOW) == []  # it goes on from itself, without a beginning
+
+
+def test_a_conversation_that_is_too_long_is_not_known(tmp_path: Path) -> None:
+    files = Files(tmp_path / "uploads")
+    held = LONGEST // len(record().to_json()) // 2
+    said = talk(files, *(f"turn:{number}" for number in range(held + 2)))
+    assert files.turns(f"turn:{held - 1}", NOW) == said[: 2 * held]
+    assert files.turns(f"turn:{held + 1}", NOW) == []
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
