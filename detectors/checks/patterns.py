@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from detectors.contract.detector import SelfCheckError
@@ -52,6 +53,11 @@ _STREET_OF: Final = (
     r"(?:(?:de|du|des|la|le|les|del|los|las|da|do|dos|d['’])\s?){0,3}[A-ZÀ-Ý]"
 )
 """What stands before it in French, Spanish, Italian and Portuguese."""
+_CAPITAL: Final = r"[A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢĪĮİĶĹŁŃŅŇŌŐŘŚŞŠŢŤŪŮŰŹŻŽА-ЯЁΑ-Ω](?:\.|[\w'’-]{1,30})"
+_PARTICLES: Final = "d[aeiou]s?|del|dell[ao]|van|von|de[nr]|te[nr]?|bin|ibn|al|el|l[ae]|y|zu|af|of"
+
+MOST: Final = 1000
+"""Findings of one pattern in one text; no rule needs more to decide."""
 
 PATTERNS: Final = (
     # Where something is, to the house or the metre (the finest of GPTGeoChat's levels).
@@ -114,6 +120,17 @@ PATTERNS: Final = (
         ),
         _ANSWERING,
     ),
+    # What looks like somebody's name and surname, in scripts that have capitals. So do others of
+    # two words (Golden Gate), which is why it means little alone.
+    Pattern(
+        "full_name",
+        "person_name",
+        0.6,
+        re.compile(
+            rf"(?<![\w'’-]){_CAPITAL}(?:[ ](?:(?:{_PARTICLES})[ ]){{0,2}}{_CAPITAL}){{1,4}}"
+        ),
+        _ANSWERING,
+    ),
     # The control tokens of chat templates have no business in anybody's words.
     Pattern(
         "chat_template_token",
@@ -154,7 +171,7 @@ class Patterns:
     """Finds the named forms in a text, each with its span."""
 
     name = "patterns"
-    version = "3"
+    version = "4"
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
         return [
@@ -169,7 +186,7 @@ class Patterns:
                 )
                 for pattern in PATTERNS
                 if text.origin in pattern.origins
-                for match in pattern.expression.finditer(text.text)
+                for match in islice(pattern.expression.finditer(text.text), MOST)
             ]
             for text in texts
         ]

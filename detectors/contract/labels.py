@@ -33,13 +33,14 @@ LOCATION_NEIGHBOURHOOD: Final = "location_neighbourhood"
 LOCATION_EXACT: Final = "location_exact"
 LOCATION_ADDRESS: Final = "location_address"
 LOCATION_COORDINATES: Final = "location_coordinates"
+PERSON_NAME: Final = "person_name"
 SYSTEM_PROMPT_LEAK: Final = "system_prompt_leak"
 UNGROUNDED_QUOTE: Final = "ungrounded_quote"
 ANSWER_LABELS: Final = (
     DATA_EXFILTRATION,
     *(LOCATION_COUNTRY, LOCATION_CITY, LOCATION_NEIGHBOURHOOD, LOCATION_EXACT),
     *(LOCATION_ADDRESS, LOCATION_COORDINATES),
-    *(SYSTEM_PROMPT_LEAK, UNGROUNDED_QUOTE),
+    *(PERSON_NAME, SYSTEM_PROMPT_LEAK, UNGROUNDED_QUOTE),
 )
 """Labels of a model's own words only."""
 LABELS: Final = (*CLASSIFIER_LABELS, HARM, *ANSWER_LABELS)

@@ -75,6 +75,26 @@ def test_a_place_is_told_to_the_house_or_the_metre(words: str) -> None:
     assert Patterns().judge([TextPart(pointer="/t", origin=Origin.USER, text=words)]) == [[]]
 
 
+NAMES = {
+    "I think that's Mara Lindqvist.": ["Mara Lindqvist"],
+    "I see Ana de la Cruz, and Jean-Luc O'Hara.": ["Ana de la Cruz", "Jean-Luc O'Hara"],
+    "the writer, J. K. Ngata": ["J. K. Ngata"],
+    "Das ist Łukasz Żuraw, glaube ich.": ["Łukasz Żuraw"],
+    "Это Иван Петрович Сидоров.": ["Это Иван Петрович Сидоров"],
+    "A woman in a red coat.": [],
+    "She wears a coat by Prada": [],
+    "NASA and ESA": [],
+}
+
+
+@pytest.mark.parametrize("words", NAMES)
+def test_a_name_with_a_surname_is_found_in_an_answer(words: str) -> None:
+    (found,) = Patterns().judge([TextPart(pointer="/t", origin=Origin.MODEL, text=words)])
+    spans = [finding.span for finding in found if finding.label == "person_name"]
+    assert [words[slice(*span)] for span in spans if span] == NAMES[words]
+    assert Patterns().judge([TextPart(pointer="/t", origin=Origin.USER, text=words)]) == [[]]
+
+
 @pytest.mark.parametrize("words", NO_PLACES)
 def test_numbers_alone_are_no_place(words: str) -> None:
     (found,) = Patterns().judge([TextPart(pointer="/t", origin=Origin.MODEL, text=words)])
@@ -97,6 +117,9 @@ def test_what_only_looks_alike_is_left_alone(words: str, origin: Origin) -> None
         "1 Aa " * 40_000,
         "12.3456 " * 25_000,
         "Rua A" * 40_000,
+        "A" * 200_000,
+        "A-" * 100_000,
+        "Ann Lee " * 25_000,
         "![a](https://x/" + "a" * 200_000,
     ],
 )
