@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import aclosing
-from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -45,7 +44,7 @@ async def read(answer: Answer) -> bytes:
 def examined(
     raw: bytes, answer: Answer, provider: Provider, examiner: Examiner, trace: Trace
 ) -> bytes:
-    """The error that passes on.
+    """The error that passes on, byte for byte.
 
     Raises:
         UpstreamFailed: it may not, or it is none.
@@ -61,13 +60,12 @@ def examined(
         shown=trace.shown,
     )
     inspection, decision = examine.judge(exchange, examiner, trace)
-    said = partial(strict_json.dump, body)
-    trace.keep(exchange, inspection, decision, examiner.policy.written, said)
+    trace.keep(exchange, inspection, decision, examiner.policy.written, lambda: raw)
     trace.inspection(inspection)
     trace.decided(decision, Stage.RESPONSE)
     if decision.action is Action.REFUSE:
         raise _failed(answer, f"and words that are withheld: {decision.message or UNMENDED}")
-    return said()
+    return raw
 
 
 def _error(raw: bytes) -> Json:

@@ -110,8 +110,8 @@ def ours(path: str, status: int, message: str) -> Any:  # noqa: ANN401 - as on t
 @pytest.mark.parametrize("status", [400, 429, 529])
 def test_a_readable_error_passes_as_it_came(examiner: Examiner, path: str, status: int) -> None:
     said = error("busy", type="t", param=None, details=[{"reason": "busy", "left": 0}])
-    reply, told = answered(examiner, path, said, status, **SLOW)
-    assert (reply.status, told) == (status, json.loads(said))
+    reply, _ = answered(examiner, path, said, status, **SLOW)
+    assert (reply.status, reply.body) == (status, said)
     headers = dict(reply.headers)
     assert {**headers, **SLOW} == headers
     assert headers["x-request-id"] == "up-1"
