@@ -13,6 +13,7 @@ from service.errors import UpstreamFailed
 from service.pipeline.examine import Examiner
 from service.pipeline.handle import Call
 from service.pipeline.upstream_error import MOST
+from service.providers.gemini_files import GeminiFiles
 from service.providers.table import ENDPOINTS, find
 from tests.service.pipeline.playing import ASKED, Told, model, play, streamed
 from tests.service.pipeline.words import examining
@@ -72,6 +73,9 @@ def asked(path: str) -> Call:
         assert fetching is not None
         return Call(provider=fetching, path=on_wire, headers=(), body=b"", method="GET")
     found = ENDPOINTS["POST", path]
+    if found.dialect == "gemini_files":
+        alone = GeminiFiles("text/plain", said={})
+        return Call(provider=alone, path=on_wire, headers=(), body=b"hello")
     body = BODIES[found.dialect]
     files = {"file": ("a.txt", b"hello", "text/plain")} if found.dialect in FORMS else None
     if found.dialect == "openai_image_edits":
