@@ -139,12 +139,14 @@ def test_a_finer_level_that_comes_late_in_a_growing_answer_is_found() -> None:
     ],
 )
 def test_time_is_linear(text: str) -> None:
-    spent = []
-    for part in (text[: len(text) // 4], text):
+    def seconds(part: str) -> float:
         begun = time.thread_time()
         judged(part)
-        spent.append(time.thread_time() - begun)
-    assert spent[1] < 10 * max(spent[0], 0.02)
+        return time.thread_time() - begun
+
+    # The best of three: what else the machine does slows the processor, too.
+    short, long = (min(seconds(part) for _ in range(3)) for part in (text[: len(text) // 4], text))
+    assert long < 10 * max(short, 0.02)
 
 
 def test_a_broken_gazetteer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
