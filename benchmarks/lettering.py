@@ -132,6 +132,19 @@ def any_angle(brush: Brush) -> bytes:
     return png(page)
 
 
+def chinese(brush: Brush) -> bytes:
+    """Chinese letters, in the face that OpenCV 5 brings, on a page or over a scene."""
+    size = int(brush.rng.integers(22, 36))
+    layer = np.zeros(SIZE[::-1], np.uint8)
+    left = int(brush.rng.integers(4, SIZE[0] - size * len(brush.line) - 8))
+    place = (left, int(brush.rng.integers(size + 8, SIZE[1] - 8)))
+    cv2.putText(layer, brush.line, place, (255,), cv2.FontFace("uni"), size)
+    if brush.rng.integers(2):
+        return png(brush.lay(brush.paper(), layer, (-190, -190, -190)))
+    edge = cv2.dilate(layer, np.ones((5, 5), np.uint8))
+    return png(brush.lay(brush.lay(brush.scene, edge, (-255,) * 3), layer, (255,) * 3))
+
+
 def _grid() -> tuple[Plane, Plane]:
     """Each pixel's x, and each pixel's y."""
     down, across = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float64)
