@@ -103,6 +103,8 @@ class Tally:
     """Let by, though the line was read."""
     unread: list[str] = field(default_factory=list)
     """Let by, and no line was read."""
+    found: int = 0
+    """Lines that were read, of requests that were refused too."""
     rules: Counter[str] = field(default_factory=Counter)
     ms: list[float] = field(default_factory=list)
 
@@ -114,6 +116,7 @@ class Tally:
         """One more."""
         let_by = self.read if judged.read else self.unread
         (self.stopped if judged.stopped else let_by).append(name)
+        self.found += judged.read
         self.rules.update(judged.rules if judged.stopped else ())
         self.ms.append(judged.ms)
 
@@ -123,7 +126,7 @@ class Tally:
         rules = ", ".join(f"{rule} {n}" for rule, n in sorted(self.rules.items()))
         return (
             f"| {name} | {self.seen} | {len(self.stopped) / self.seen:.1%} | "
-            f"{low:.1%} to {high:.1%} | {len(self.read)} | {len(self.unread)} | "
+            f"{low:.1%} to {high:.1%} | {self.found} | {len(self.read)} | {len(self.unread)} | "
             f"{p50:.0f} / {p95:.0f} | {rules} |"
         )
 
@@ -184,6 +187,7 @@ def together(tallies: Mapping[Kind, Tally], *groups: Group) -> Tally:
             whole.stopped += tally.stopped
             whole.read += tally.read
             whole.unread += tally.unread
+            whole.found += tally.found
             whole.rules += tally.rules
             whole.ms += tally.ms
     return whole
@@ -209,8 +213,8 @@ def missed(tallies: Mapping[Kind, Tally]) -> Iterator[str]:
 
 def table(tallies: Mapping[Kind, Tally]) -> Iterator[str]:
     """A row for each kind, and for each group that aims speak of."""
-    yield "| requests | n | refused | 95 % | let by, read | not read | ms p50 / p95 | rules |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| requests | n | refused | 95 % | read | let by: read | not | ms p50 / p95 | rules |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for (group, name), tally in tallies.items():
         yield tally.row(f"{group}: {name}")
     for groups in ((Group.ATTACK,), (Group.HARMLESS,), (Group.HARMLESS, Group.DENSE)):

@@ -50,15 +50,16 @@ def test_each_aim_that_is_missed_is_said(
 @pytest.mark.parametrize(
     ("judged", "counts"),
     [
-        (Judged(stopped=True, rules=("r",), read=True, ms=1), (1, 0, 0)),
-        (Judged(stopped=False, rules=(), read=True, ms=1), (0, 1, 0)),
-        (Judged(stopped=False, rules=(), read=False, ms=1), (0, 0, 1)),
+        (Judged(stopped=True, rules=("r",), read=True, ms=1), (1, 0, 0, 1)),
+        (Judged(stopped=True, rules=("r",), read=False, ms=1), (1, 0, 0, 0)),
+        (Judged(stopped=False, rules=(), read=True, ms=1), (0, 1, 0, 1)),
+        (Judged(stopped=False, rules=(), read=False, ms=1), (0, 0, 1, 0)),
     ],
 )
-def test_what_was_let_by_is_told_apart(judged: Judged, counts: tuple[int, int, int]) -> None:
+def test_what_was_let_by_is_told_apart(judged: Judged, counts: tuple[int, int, int, int]) -> None:
     one = Tally()
     one.add("a", judged)
-    assert (len(one.stopped), len(one.read), len(one.unread)) == counts
+    assert (len(one.stopped), len(one.read), len(one.unread), one.found) == counts
     assert one.seen == 1
 
 
