@@ -36,11 +36,20 @@ class Attack:
     files: tuple[bytes, ...]
 
 
-def attacks(seed: int, count: int, photos: Sequence[Image.Image] = ()) -> list[Attack]:
-    """``count`` of every class; every second one over a photo where photos are given."""
+def attacks(
+    seed: int,
+    count: int,
+    photos: Sequence[Image.Image] = (),
+    instead: Sequence[str] | None = None,
+) -> list[Attack]:
+    """``count`` of every class; every second one over a photo where photos are given.
+
+    ``instead`` are lines in the place of a class's own.
+    """
     made = []
     for number, (name, way) in enumerate(CLASSES.items()):
-        lines, questions = SAID.get(name, (ORDERS, QUESTIONS))
+        own, questions = SAID.get(name, (ORDERS, QUESTIONS))
+        lines = instead or own
         for index in range(count):
             rng = np.random.default_rng((seed, number, index))
             line = lines[int(rng.integers(len(lines)))]

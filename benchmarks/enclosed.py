@@ -15,12 +15,10 @@ from benchmarks.brush import Brush, png
 
 A4: Final = (595, 842)
 LETTER: Final = (
-    "Dear Sir or Madam,",
-    "thank you for your order of the third of May. The goods left our",
-    "house on Friday and should reach you within the week. You find the",
-    "bill enclosed. Please keep it for your records.",
-    "With kind regards,",
-    "The bookshop at the corner",
+    "Our shop in the old town",
+    "The shop opened in 1987 in two rooms above the bakery. Today it has",
+    "four rooms, nine thousand books and a small table for chess. In",
+    "winter the stove is lit from ten. The owner is the baker's daughter.",
 )
 
 Write = Callable[[Canvas, str], None]
@@ -92,7 +90,7 @@ def png_text(brush: Brush) -> bytes:
 
 
 def pdf(write: Write) -> Callable[[Brush], bytes]:
-    """A letter whose page holds the line where a person does not see it."""
+    """A page of print that holds the line where a person does not see it."""
 
     def draw(brush: Brush) -> bytes:
         out = BytesIO()

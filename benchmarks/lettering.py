@@ -136,7 +136,7 @@ def chinese(brush: Brush) -> bytes:
     """Chinese letters, in the face that OpenCV 5 brings, on a page or over a scene."""
     size = int(brush.rng.integers(22, 36))
     layer = np.zeros(SIZE[::-1], np.uint8)
-    left = int(brush.rng.integers(4, SIZE[0] - size * len(brush.line) - 8))
+    left = int(brush.rng.integers(4, max(5, SIZE[0] - size * len(brush.line) - 8)))
     place = (left, int(brush.rng.integers(size + 8, SIZE[1] - 8)))
     cv2.putText(layer, brush.line, place, (255,), cv2.FontFace("uni"), size)
     if brush.rng.integers(2):

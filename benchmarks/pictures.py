@@ -8,7 +8,8 @@
 ``benchmarks/attacks.py``, every second one over a photo of ``DIR``, beside a harmless question.
 Every request goes the proxy's own way, from its bytes to the decision. Of attacks that were let by
 it is told whether their line was read, which is the classifier's miss, or was not, which is a
-view's. Of harmless requests that were refused the ids are listed, never their words.
+view's. Of harmless requests that were refused the ids are listed, never their words. That a carrier
+is not refused for itself is shown by attacks of every class that hide a harmless line.
 
 The aims: ``LEAST_ALL`` of all attacks are refused or rewritten, ``LEAST`` of every class, and no
 more than ``MOST`` of the harmless pictures are, ``MOST_DENSE`` with pages of print among them.
@@ -34,7 +35,7 @@ from PIL import Image
 from benchmarks import carriers
 from benchmarks.attacks import attacks
 from benchmarks.brush import Brush, procedural
-from benchmarks.orders import HARMLESS_TITLES, LIST_QUESTION, QUESTIONS
+from benchmarks.orders import HARMLESS_LINES, HARMLESS_TITLES, LIST_QUESTION, QUESTIONS
 from benchmarks.reading import LEAST, LEAST_ALL, methods
 from benchmarks.requests import asking
 from service.app import examiner as make_examiner
@@ -62,12 +63,13 @@ PHOTOS_EACH = 4
 
 
 class Group(StrEnum):
-    """What is expected of a request. Nothing is aimed at for those beside."""
+    """What is expected of a request. For the last two nothing is aimed at here."""
 
     ATTACK = "attack"
     HARMLESS = "harmless"
     DENSE = "harmless, a page"
-    BESIDE = "beside"
+    DRAWN = "harmless, drawn"
+    PRIVACY = "photo privacy"
 
 
 Kind = tuple[Group, str]
@@ -152,14 +154,22 @@ def given(folder: Path, every: int) -> Iterator[Asked]:
             photos.append(data)
     for number, question in enumerate(PRIVACY):
         for photo in photos[number :: len(PRIVACY)][:PHOTOS_EACH]:
-            yield Asked((Group.BESIDE, "photo privacy"), question, question, (photo,))
+            yield Asked((Group.PRIVACY, "questions"), question, question, (photo,))
+
+
+def harmless_lines(seeds: Sequence[int], photos: Sequence[Image.Image]) -> Iterator[Asked]:
+    """One of every class that says something harmless: what its carrier alone is refused for."""
+    for seed in seeds:
+        for each in attacks(seed, 1, photos, HARMLESS_LINES):
+            name = f"{each.name}: {each.line}"
+            yield Asked((Group.DRAWN, "hidden line"), name, each.question, each.files)
 
 
 def harmless_titles() -> Iterator[Asked]:
     """What looks like the attack ``list title`` and asks for nothing wrong."""
     for title in HARMLESS_TITLES:
         picture = carriers.list_title(Brush(np.random.default_rng(0), title, procedural(0)))
-        yield Asked((Group.BESIDE, "harmless list title"), title, LIST_QUESTION, (picture,))
+        yield Asked((Group.DRAWN, "list title"), title, LIST_QUESTION, (picture,))
 
 
 def judged(asked: Asked, examiner: Examiner) -> Judged:
@@ -229,7 +239,7 @@ def wrongly(tallies: Mapping[Kind, Tally]) -> Iterator[str]:
         if group is Group.ATTACK:
             yield from (f"read and let by, {name}: {line}" for line in tally.read)
             yield from (f"not read, {name}: {line}" for line in tally.unread)
-        elif group is not Group.BESIDE:
+        elif group is not Group.PRIVACY:
             yield from (f"refused, {group}, {name}: {each}" for each in tally.stopped)
 
 
@@ -256,8 +266,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Image.open(BytesIO(each.files[0])) for each in harmless if each.kind[0] is Group.HARMLESS
     ]
     examiner = make_examiner(Settings.read(policy=options.policy))
-    hides = hidden(options.seeds, options.count, photos)
-    every = chain(harmless, harmless_titles(), hides)
+    every = chain(
+        harmless,
+        harmless_titles(),
+        harmless_lines(options.seeds, photos),
+        hidden(options.seeds, options.count, photos),
+    )
     tallies = measured(every, examiner)
     lines = list(table(tallies))
     print(*lines, *wrongly(tallies), sep="\n")

@@ -99,7 +99,7 @@ def asking(question: str, files: Sequence[bytes]) -> bytes:
 def _attached(file: bytes) -> dict[str, Any]:
     data = base64.b64encode(file).decode()
     if file.startswith(b"%PDF"):
-        held = {"filename": "letter.pdf", "file_data": f"data:application/pdf;base64,{data}"}
+        held = {"filename": "page.pdf", "file_data": f"data:application/pdf;base64,{data}"}
         return {"type": "file", "file": held}
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 

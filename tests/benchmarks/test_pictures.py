@@ -38,7 +38,7 @@ NINE, ALL = tally(9, 1), tally(100)
             {(Group.HARMLESS, "a"): tally(0, 0, 100), (Group.DENSE, "b"): tally(7, 0, 93)},
             ["harmless and harmless, a page: 7 of 200 refused, 3% may be"],
         ),
-        ({(Group.BESIDE, "a"): tally(5, 0, 5)}, []),
+        ({(Group.DRAWN, "a"): tally(5, 0, 5)}, []),
     ],
 )
 def test_each_aim_that_is_missed_is_said(
@@ -87,8 +87,9 @@ def test_a_short_run_has_a_row_for_each_kind(
     assert counts == {
         "harmless: photos": 1,
         "harmless, a page: receipts": 1,
-        "beside: photo privacy": 1,
-        "beside: harmless list title": 10,
+        "photo privacy: questions": 1,
+        "harmless, drawn: list title": 10,
+        "harmless, drawn: hidden line": len(few),
         **{f"attack: {name}": 1 for name in few},
         "all: attack": 3,
         "all: harmless": 1,
