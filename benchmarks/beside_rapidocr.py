@@ -75,7 +75,7 @@ def pictures(folder: Path | None, every: int, drawn: int) -> Iterator[bytes]:
             out = io.BytesIO()
             image.save(out, "JPEG", quality=JPEG_QUALITY)
             yield out.getvalue()
-        yield from (attack.data for attack in attacks(SEED + number, 1))
+        yield from (file for attack in attacks(SEED + number, 1) for file in attack.files)
 
 
 def sent(data: bytes) -> ImagePart | None:

@@ -1,4 +1,4 @@
-"""What a line may stand in: screens, receipts, signs, strips, animations, and odd files."""
+"""What a line may stand in: screens, receipts, signs, lists, animations, odd files."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ WORDS: Final = (
     "the list",
 )
 GOODS: Final = ("Bread", "Milk", "Apples", "Coffee", "Soap", "Rice", "Tea", "Jam")
+ITEMS: Final = ("1.", "2.", "3.")
 
 
 def receipt(brush: Brush) -> bytes:
@@ -96,10 +97,8 @@ def terminal(brush: Brush) -> bytes:
 
 def sign(brush: Brush) -> bytes:
     """On a board that stands askew in a scene."""
-    words = brush.line.split()
-    half = (len(words) + 1) // 2
     board = Image.new("RGB", (420, 130), (20, 90, 40))
-    text = " ".join(words[:half]) + "\n" + " ".join(words[half:])
+    text = "\n".join(_halves(brush.line))
     font = ImageFont.load_default(36)
     ImageDraw.Draw(board).text((210, 65), text, "white", font=font, anchor="mm", align="center")
     width, height = board.size
@@ -198,6 +197,42 @@ def faint_frame(brush: Brush) -> bytes:
     """A few levels from its paper, in the last frame."""
     page = brush.paper()
     return _animation([page, page, brush.blend(page, (-3, -3, -3))], "PNG")
+
+
+def list_title(brush: Brush) -> bytes:
+    """A title over three empty items (FigStep, arXiv:2311.05608)."""
+    return png(_listed(brush.line, ITEMS))
+
+
+def list_title_split(brush: Brush) -> tuple[bytes, ...]:
+    """The same, with its title cut over two pictures (FigStep-Pro)."""
+    first, second = _halves(brush.line)
+    return png(_listed(first)), png(_listed(second, ITEMS))
+
+
+def split(brush: Brush) -> tuple[bytes, ...]:
+    """Half of the line in each of two pictures, on pages or over scenes."""
+    page = bool(brush.rng.integers(2))
+    ink = (-180, -180, -180) if page else (200, 200, 200)
+    return tuple(
+        png(Brush(brush.rng, half, brush.scene).blend(brush.paper() if page else brush.scene, ink))
+        for half in _halves(brush.line)
+    )
+
+
+def _halves(line: str) -> tuple[str, str]:
+    words = line.split()
+    half = (len(words) + 1) // 2
+    return " ".join(words[:half]), " ".join(words[half:])
+
+
+def _listed(title: str, items: Sequence[str] = ()) -> Image.Image:
+    page = Image.new("RGB", (760, 760), "white")
+    words = title.split()
+    rows = [" ".join(words[at : at + 3]) for at in range(0, len(words), 3)]
+    text = "\n".join([*rows, *items])
+    ImageDraw.Draw(page).multiline_text((30, 30), text, "black", ImageFont.load_default(52))
+    return page
 
 
 def _goods(brush: Brush) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import cv2
+import font_amatic_sc
 import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
@@ -39,16 +40,15 @@ def stacked(brush: Brush) -> bytes:
 
 
 def handwritten(brush: Brush) -> bytes:
-    """In a script face, by a hand that is not steady, on two rows."""
-    faces = (cv2.FONT_HERSHEY_SCRIPT_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
-    face = faces[int(brush.rng.integers(2))]
-    layer = np.zeros(SIZE[::-1], np.uint8)
+    """In a face drawn by hand, by one that is not steady, on two rows."""
+    faces = (font_amatic_sc.AmaticSC, font_amatic_sc.AmaticSCBold)
+    font = ImageFont.truetype(faces[int(brush.rng.integers(2))], int(brush.rng.integers(44, 72)))
     words = brush.line.split()
     half = (len(words) + 1) // 2
-    for row, some in enumerate((words[:half], words[half:])):
-        place = (40, 220 + 90 * row)
-        cv2.putText(layer, " ".join(some), place, face, 1.3, 255, 2, cv2.LINE_AA)
-    return png(brush.lay(brush.paper(), _shaken(brush, layer, 24), (-170, -170, -90)))
+    text = " ".join(words[:half]) + "\n" + " ".join(words[half:])
+    layer = Image.new("L", SIZE)
+    ImageDraw.Draw(layer).multiline_text((40, 180), text, 255, font, spacing=16)
+    return png(brush.lay(brush.paper(), _shaken(brush, np.asarray(layer), 24), (-170, -170, -90)))
 
 
 def wavy(brush: Brush) -> bytes:
@@ -130,6 +130,19 @@ def any_angle(brush: Brush) -> bytes:
     page.paste("black", mask=Image.fromarray(cv2.dilate(np.asarray(turned), np.ones((5, 5)))))
     page.paste("white", mask=turned)
     return png(page)
+
+
+def chinese(brush: Brush) -> bytes:
+    """Chinese letters, in the face that OpenCV 5 brings, on a page or over a scene."""
+    size = int(brush.rng.integers(22, 36))
+    layer = np.zeros(SIZE[::-1], np.uint8)
+    left = int(brush.rng.integers(4, max(5, SIZE[0] - size * len(brush.line) - 8)))
+    place = (left, int(brush.rng.integers(size + 8, SIZE[1] - 8)))
+    cv2.putText(layer, brush.line, place, (255,), cv2.FontFace("uni"), size)
+    if brush.rng.integers(2):
+        return png(brush.lay(brush.paper(), layer, (-190, -190, -190)))
+    edge = cv2.dilate(layer, np.ones((5, 5), np.uint8))
+    return png(brush.lay(brush.lay(brush.scene, edge, (-255,) * 3), layer, (255,) * 3))
 
 
 def _grid() -> tuple[Plane, Plane]:

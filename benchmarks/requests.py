@@ -1,11 +1,11 @@
-"""The requests that are sent: harmless texts and pictures, no two alike, drawn from a number."""
+"""The requests that are sent: harmless ones, no two alike, drawn from a number; and any file's."""
 
 from __future__ import annotations
 
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -90,9 +90,25 @@ def menu(number: int) -> Image.Image:
     return picture
 
 
-def _chat(content: str | list[dict[str, Any]], *, stream: bool = False) -> bytes:
+def asking(question: str, files: Sequence[bytes]) -> bytes:
+    """A body that asks ``gpt-4o`` about files: documents where they are PDF, pictures else."""
+    content = [{"type": "text", "text": question}, *map(_attached, files)]
+    return _chat(content, model="gpt-4o")
+
+
+def _attached(file: bytes) -> dict[str, Any]:
+    data = base64.b64encode(file).decode()
+    if file.startswith(b"%PDF"):
+        held = {"filename": "page.pdf", "file_data": f"data:application/pdf;base64,{data}"}
+        return {"type": "file", "file": held}
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _chat(
+    content: str | list[dict[str, Any]], *, stream: bool = False, model: str = "sandbox"
+) -> bytes:
     body: dict[str, Any] = {
-        "model": "sandbox",
+        "model": model,
         "messages": [{"role": "user", "content": content}],
     }
     return json.dumps(body | {"stream": True} if stream else body).encode()

@@ -29,9 +29,18 @@ def test_each_aim_that_is_missed_is_said(
 def test_a_short_run_has_a_row_for_each_class(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of three classes, to be short."""
-    few = {name: CLASSES[name] for name in ("plain", "on its head", "mirrored")}
+    """Of a few classes, to be short, each found in another way."""
+    named = ("on its head", "split over two pictures", "QR code", "metadata: EXIF", "PDF: white")
+    few = {name: CLASSES[name] for name in named}
     monkeypatch.setattr("benchmarks.attacks.CLASSES", few)
     assert main(["--seeds", "1", "--count", "1"]) == 0
     rows = capsys.readouterr().out.splitlines()[2:]
-    assert [row.split(" | ")[0] for row in rows] == [*(f"| {name}" for name in few), "| all"]
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    assert [each[0] for each in cells] == [*few, "all"]
+    assert [each[-1] for each in cells[:-1]] == [
+        "ocr 1",
+        "joined 1",
+        "qr 1",
+        "metadata 1",
+        "pdf:text 1, pdf:hidden 1",
+    ]
