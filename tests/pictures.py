@@ -105,7 +105,7 @@ def jpeg(image: Image.Image, quality: int = 90) -> bytes:
 
 
 def encoded(image: Image.Image, form: str) -> bytes:
-    """The picture as PNG, JPEG, WEBP or GIF, without anything beside its pixels."""
+    """The picture in a format by Pillow's name, without anything beside its pixels."""
     out = BytesIO()
     image.save(out, form)
     return out.getvalue()
