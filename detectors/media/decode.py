@@ -118,8 +118,11 @@ def inspect_header(data: bytes, limits: Limits) -> Structure:
         raise MediaError(f"{form} is not accepted here")
     structure = examine(data, form)
     if structure is None or structure.truncated:
-        raise MediaError(f"the {form} is truncated or broken")
+        still = ", or not a still picture" if form == "AVIF" else ""
+        raise MediaError(f"the {form} is truncated or broken{still}")
     _check_size(structure.width, structure.height, limits)
+    if structure.claimed > limits.max_pixels:
+        raise MediaError(f"the {form} unpacks to more than {limits.max_pixels} pixels")
     if structure.frames > limits.max_frames:
         raise MediaError(f"the picture has more than {limits.max_frames} frames")
     return structure

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
 
 from PIL import Image
 
 from detectors.media import tiff
+from detectors.media.av1 import Unfit, largest
 
 MOST_PIECES = 200_000
 """A file in more chunks, segments or blocks than this is taken for broken (bounded work)."""
@@ -28,7 +29,8 @@ class Structure:
     """What a file's own structure says.
 
     ``format`` is Pillow's name for it, ``frames`` 1 for a still picture. ``plain`` is True only
-    if the file holds nothing but its pixels, 8 bits or fewer to a channel.
+    if the file holds nothing but its pixels, 8 bits or fewer to a channel. ``claimed`` are the
+    pixels that its decoder takes memory for, where they may be more than width x height.
     """
 
     format: str
@@ -37,6 +39,7 @@ class Structure:
     frames: int = 1
     plain: bool = False
     truncated: bool = False
+    claimed: int = 0
 
 
 def examine(data: bytes, form: str) -> Structure | None:
@@ -216,6 +219,16 @@ def _parsed(form: str) -> Callable[[bytes], Structure | None]:
     return parsed
 
 
+def _avif(data: bytes) -> Structure | None:
+    """A still one only: of an animated one it is not known what each frame would take."""
+    try:
+        claimed = largest(data)
+    except Unfit:
+        return None
+    found = _parsed("AVIF")(data)
+    return found and replace(found, claimed=claimed)
+
+
 _WALKS: Final[dict[str, Callable[[bytes], Structure | None]]] = {
     "PNG": _png,
     "JPEG": _jpeg,
@@ -223,6 +236,6 @@ _WALKS: Final[dict[str, Callable[[bytes], Structure | None]]] = {
     "GIF": _gif,
     "BMP": _bmp,
     "TIFF": _tiff,
-    "AVIF": _parsed("AVIF"),
+    "AVIF": _avif,
     "HEIF": _parsed("HEIF"),
 }

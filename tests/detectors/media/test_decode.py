@@ -75,7 +75,7 @@ HOSTILE = [
     ("tiff magic alone", b"II*\0", Limits(), "TIFF is truncated"),
     ("avif magic alone", b"\0\0\0\x18ftypavif", Limits(), "AVIF is truncated"),
     ("tiff pages", animation("TIFF", 3), SHORT, "more than 2 frames"),
-    ("avif frames", animation("AVIF", 3), SHORT, "more than 2 frames"),
+    ("animated avif", animation("AVIF", 2), Limits(), "not a still picture"),
     ("heic pictures", animation("HEIF", 3), SHORT, "more than 2 frames"),
     ("ico", encoded(PLAIN, "ICO"), Limits(), "ICO is not accepted"),
     ("heic", b"\0\0\0\x18ftypheic" + bytes(64), Limits(), "HEIF is truncated"),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from detectors.media.av1 import largest
 from detectors.media.canonical import canonicalise
 from detectors.media.decode import Limits, MediaError
 from detectors.media.formats import FORMATS, READ, named
@@ -111,7 +112,7 @@ def test_the_picture_is_turned_as_it_says(form: str, orientation: int) -> None:
     assert close(opened(picture.data), SCENE.transpose(turns[orientation]))
 
 
-@pytest.mark.parametrize("form", ["TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize("form", ["TIFF", "HEIF"])
 def test_only_the_first_page_or_frame_is_sent(form: str) -> None:
     others = [photo(seed, (120, 80)) for seed in (4, 5)]
     data = saved(SCENE, form, save_all=True, append_images=others)
@@ -160,6 +161,23 @@ def test_words_beside_the_pixels_are_found_and_not_sent(name: str) -> None:
     assert SECRET.encode() not in picture.data
     assert not opened(picture.data).getexif()
     assert metadata(picture.data).texts == []
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize(
+    "options", [{}, {"quality": 100, "subsampling": "4:4:4"}, {"exif": exif()}, {"tile_rows": 1}]
+)
+def test_an_avif_claims_as_many_pixels_as_it_has(mode: str, options: dict[str, Any]) -> None:
+    for side in (16, 77, 600):
+        assert largest(saved(photo(1, (side, 40)).convert(mode), "AVIF", **options)) == side * 40
+
+
+def test_an_avif_that_unpacks_to_more_than_it_says_is_refused_before_it_does() -> None:
+    data = saved(Image.new("RGB", (7200, 7200)), "AVIF", speed=10)
+    at = data.index(b"ispe") + 8
+    small = data[:at] + (64).to_bytes(4, "big") * 2 + data[at + 8 :]
+    with pytest.raises(MediaError, match="unpacks to more than 50000000 pixels"):
+        canonicalise(small, "image/avif", bound=ANY)
 
 
 def test_a_plain_one_holds_no_words() -> None:

@@ -163,7 +163,6 @@ HIDDEN: list[tuple[str, Draw]] = [
     ("ocr:frame", in_a_frame("PNG")),
     ("ocr:frame", in_a_frame("WEBP")),
     ("ocr:frame", in_a_frame("TIFF")),
-    ("ocr:frame", in_a_frame("AVIF")),
     ("ocr:frame", in_a_frame("HEIF")),
 ]
 
