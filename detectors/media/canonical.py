@@ -6,16 +6,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from detectors.media.decode import (
-    FORMATS,
-    Limits,
-    decode,
-    flatten,
-    inspect_header,
-    transparent,
-    upright,
-)
+from detectors.media.decode import Limits, decode, flatten, inspect_header, transparent, upright
 from detectors.media.encode import encode
+from detectors.media.formats import FORMATS
 from detectors.media.sizes import Bound
 
 _SHADED_MODES = {"L", "LA", "RGB", "RGBA"}
@@ -26,8 +19,8 @@ _PLAIN_MODES = _SHADED_MODES | {"1", "P"}
 class Picture:
     """A picture in canonical form: upright, opaque, one frame, no metadata, in its bound.
 
-    ``changes`` says what was done, in bounded words: ``media_type``, ``frames``, ``metadata``,
-    ``orientation``, ``colour``, ``alpha``, ``size``. Empty: ``data`` is what came in.
+    ``changes`` says what was done, in bounded words: ``media_type``, ``format``, ``frames``,
+    ``metadata``, ``orientation``, ``colour``, ``alpha``, ``size``. Empty: ``data`` is what came in.
     """
 
     data: bytes = field(repr=False)
@@ -44,7 +37,8 @@ def canonicalise(
 
     ``metadata`` stands for everything beside the pixels: EXIF, GPS, XMP, profiles, comments,
     bytes after the end, a container that can carry them (each GIF, extended WebP), or more than
-    8 bits to a channel. Without any change but ``media_type`` the bytes stay as they are.
+    8 bits to a channel; ``format`` for one that the providers do not take, and which is never
+    sent. Without any change but ``media_type`` the bytes stay as they are.
     Raises ``MediaError``.
     """
     limits = limits or Limits()
@@ -52,11 +46,13 @@ def canonicalise(
     image = decode(data, limits)
     shrunk = _shrink(image, bound)
     turned = upright(shrunk)
-    found = FORMATS[structure.format]
+    form = FORMATS[structure.format]
+    found = form.media_type
     happened = {
         "media_type": media_type.lower() != found,
+        "format": not form.kept,
         "frames": structure.frames > 1,
-        "metadata": not structure.plain,
+        "metadata": form.kept and not structure.plain,
         "orientation": turned is not shrunk,
         "colour": image.mode not in _PLAIN_MODES,
         "alpha": transparent(turned),

@@ -9,24 +9,11 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from PIL import (
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, ImageOps
 
 from detectors.contract.detector import DetectorError
+from detectors.media.formats import HEIC_EXTRA, NAMED, READ, named
 from detectors.media.structure import Structure, examine
-
-PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
-"""Imported so that Pillow finds them registered and does not load its dozens of others."""
-
-FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-"""Pillow's name of each format that the providers accept, and its media type."""
 
 OPAQUE = 255
 """The alpha of a pixel that hides its background."""
@@ -41,20 +28,29 @@ class Limits:
     """How much of a picture may be decoded.
 
     ``max_bytes`` counts the encoded file, ``max_pixels`` width x height as its header says
-    (Pillow needs up to 4 bytes for each), ``max_frames`` the frames of an animation.
+    (Pillow needs up to 4 bytes for each), ``max_frames`` the frames of an animation or the pages of
+    a TIFF.
     """
 
-    formats: frozenset[str] = frozenset(FORMATS)
+    formats: frozenset[str] = READ
     max_bytes: int = 20 * 1024 * 1024
     max_pixels: int = 50_000_000
     max_frames: int = 1_000
 
 
+_DEEP = frozenset({"I", "F"})
+"""Modes of 32 bits: what of their range is shown differs from reader to reader."""
+
+_MISSING = {
+    "AVIF": "AVIF is not read by the Pillow that is installed here: install its wheel",
+    "HEIF": f"HEIC is not read here without the extra: run {HEIC_EXTRA}",
+}
+
 _OTHERS = (
     (b"%PDF", "a PDF document"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
+    (b"BM", "this kind of BMP"),
+    (b"II+\0", "BigTIFF"),
+    (b"MM\0+", "BigTIFF"),
     (b"\0\0\1\0", "ICO"),
     (b"8BPS", "Photoshop"),
     (b"PK\3\4", "a ZIP archive"),
@@ -91,10 +87,11 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
     The file's form, its header's size and its frames are checked before any pixel is decoded.
     Raises ``MediaError``.
     """
-    inspect_header(data, limits)
+    structure = inspect_header(data, limits)
     try:
-        image = Image.open(BytesIO(data), formats=sorted(limits.formats))
+        image = Image.open(BytesIO(data), formats=[structure.format])
         _check_size(*image.size, limits)
+        _check_depth(image)
         image.load()
     except MediaError:
         raise
@@ -112,14 +109,20 @@ def inspect_header(data: bytes, limits: Limits) -> Structure:
         raise MediaError(
             f"the picture has {len(data)} bytes, the limit is {limits.max_bytes}: send it smaller"
         )
-    structure = examine(data)
-    if structure is None:
-        raise MediaError(f"{_name(data)} is not accepted: send PNG, JPEG, WebP or GIF")
-    if structure.format not in limits.formats:
-        raise MediaError(f"{structure.format} is not accepted here")
-    if structure.truncated:
-        raise MediaError(f"the {structure.format} is truncated or broken")
+    form = named(data)
+    if form is None:
+        raise MediaError(f"{_name(data)} is not accepted: send {NAMED}")
+    if form not in READ:
+        raise MediaError(f"{_MISSING[form]}; or send the picture as PNG or JPEG")
+    if form not in limits.formats:
+        raise MediaError(f"{form} is not accepted here")
+    structure = examine(data, form)
+    if structure is None or structure.truncated:
+        still = ", or not a still picture" if form == "AVIF" else ""
+        raise MediaError(f"the {form} is truncated or broken{still}")
     _check_size(structure.width, structure.height, limits)
+    if structure.claimed > limits.max_pixels:
+        raise MediaError(f"the {form} unpacks to more than {limits.max_pixels} pixels")
     if structure.frames > limits.max_frames:
         raise MediaError(f"the picture has more than {limits.max_frames} frames")
     return structure
@@ -169,6 +172,11 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
+def _check_depth(image: Image.Image) -> None:
+    if image.format == "TIFF" and image.mode in _DEEP:
+        raise MediaError("the TIFF has more than 16 bits to a sample: save it with 8 or 16")
+
+
 def _name(data: bytes) -> str:
     """What the bytes look like, for a message: one of a few fixed names."""
     if not data:
@@ -176,5 +184,5 @@ def _name(data: bytes) -> str:
     if _MARKUP.match(data[:1024].removeprefix(b"\xef\xbb\xbf")):
         return "SVG or other markup"
     if data[4:8] == b"ftyp":
-        return "HEIC, AVIF or video"
+        return "a video"
     return next((name for magic, name in _OTHERS if data.startswith(magic)), "this kind of file")

@@ -3,20 +3,24 @@
 Pinning leaves none of them in what is forwarded: they are evidence of an attack, and no more. So a
 block that cannot be read is passed over. Only the file's structure is walked, no pixel is decoded.
 Sources: the PNG specification (third edition), ITU-T T.81 annex B for JPEG, RFC 9649 for WebP, the
-GIF89a specification, Exif 3.0.
+GIF89a specification, Exif 3.0, TIFF 6.0, ISO/IEC 14496-12 (the boxes of AVIF and HEIC).
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
+from io import BytesIO
 from itertools import islice
 from typing import Final
 
 from PIL import ExifTags, Image
+
+from detectors.media import tiff
+from detectors.media.formats import READ, named
 
 MOST_CHARACTERS: Final = 20_000
 """Kept of one picture's words; the rest is not looked at, since none of it is sent on."""
@@ -57,7 +61,7 @@ class Metadata:
 
 
 def metadata(data: bytes) -> Metadata:
-    """What the file of a PNG, JPEG, WebP or GIF holds beside its pixels; nothing of another."""
+    """What a picture's file holds beside its pixels; nothing of a kind that is not read."""
     found = Metadata()
     left = MOST_TOGETHER
     for kind, block in islice(_blocks(data), MOST_BLOCKS):
@@ -73,14 +77,9 @@ def metadata(data: bytes) -> Metadata:
 
 def _blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Each block beside the pixels: ``exif``, or ``text`` for whatever may hold some."""
-    for magic, walk in (
-        (b"\x89PNG\r\n\x1a\n", _png),
-        (b"\xff\xd8\xff", _jpeg),
-        (b"RIFF", _webp),
-        (b"GIF8", _gif),
-    ):
-        if data.startswith(magic):
-            yield from walk(data)
+    form = named(data)
+    if form in READ:
+        yield from _WALKS[form](data)
 
 
 _PIXELS: Final = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"fdAT", b"fcTL", b"acTL"}
@@ -165,6 +164,58 @@ def _gif(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield "text", b"".join(pieces)
 
 
+def _bmp(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Behind the pixels as the header counts them: a profile, or what nobody asked for."""
+    start, packed = (int.from_bytes(data[at : at + 4], "little") for at in (10, 34))
+    if packed:
+        yield "text", data[start + packed :]
+
+
+def _tiff(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The first page as what it is, a block of EXIF, and all text that the pages hold."""
+    yield "exif", data
+    for page in tiff.pages(data)[0]:
+        for kind, value, _ in page.values():
+            if kind in tiff.TEXT:
+                yield "text", bytes(value[:MOST_BYTES])
+
+
+_SEEN_ELSEWHERE: Final = {b"ftyp", b"meta", b"mdat", b"moov", b"moof"}
+
+
+def _boxed(form: str) -> Callable[[bytes], Iterator[tuple[str, bytes]]]:
+    def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
+        try:
+            with Image.open(BytesIO(data), formats=[form]) as image:
+                info = image.info
+        except Exception:  # noqa: BLE001 - a broken file provokes whatever it likes, and is not sent
+            info = {}
+        yield "exif", (info.get("exif") or b"").removeprefix(b"Exif\0\0")
+        others = [other.get("data") or b"" for other in info.get("metadata") or ()]
+        for block in (info.get("xmp") or b"", info.get("icc_profile") or b"", *others):
+            yield "text", block
+        at = 0
+        while at + 8 <= len(data):
+            size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+            if kind not in _SEEN_ELSEWHERE:
+                yield "text", data[at + 8 : at + 8 + MOST_BYTES][: max(0, size - 8) or None]
+            at += size or len(data)
+
+    return boxes
+
+
+_WALKS: Final[dict[str, Callable[[bytes], Iterator[tuple[str, bytes]]]]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "WEBP": _webp,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "TIFF": _tiff,
+    "AVIF": _boxed("AVIF"),
+    "HEIF": _boxed("HEIF"),
+}
+
+
 def _exif(block: bytes, found: Metadata) -> None:
     exif = Image.Exif()
     try:
@@ -178,7 +229,7 @@ def _exif(block: bytes, found: Metadata) -> None:
     for tag, value in values:
         if isinstance(value, str):
             # Pillow reads such a text as Latin-1, and writers mean UTF-8.
-            _words(value.encode("latin-1", "replace"), found)
+            _words(value.encode("latin-1", "replace")[:MOST_BYTES], found)
         elif isinstance(value, bytes) and tag in _XP_TAGS:
             found.take(value.decode("utf-16-le", "ignore").rstrip("\0"))
         elif isinstance(value, bytes) and tag == _USER_COMMENT and value.startswith(_UNICODE):

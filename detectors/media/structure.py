@@ -2,14 +2,23 @@
 
 Extra is whatever a plain picture does not need: EXIF, XMP, profiles, comments, text, thumbnails,
 further frames, bytes after the end. Sources: the PNG specification (third edition), ITU-T T.81
-annex B for JPEG, RFC 9649 for WebP, the GIF89a specification.
+annex B for JPEG, RFC 9649 for WebP, the GIF89a specification, Windows' BITMAPINFOHEADER, TIFF 6.0.
+AVIF and HEIC are told by their decoders' own parsers, which look at no pixel either.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Final
+
+from PIL import Image
+
+from detectors.media import tiff
+from detectors.media.av1 import Unfit, largest
 
 MOST_PIECES = 200_000
 """A file in more chunks, segments or blocks than this is taken for broken (bounded work)."""
@@ -20,7 +29,8 @@ class Structure:
     """What a file's own structure says.
 
     ``format`` is Pillow's name for it, ``frames`` 1 for a still picture. ``plain`` is True only
-    if the file holds nothing but its pixels, 8 bits or fewer to a channel.
+    if the file holds nothing but its pixels, 8 bits or fewer to a channel. ``claimed`` are the
+    pixels that its decoder takes memory for, where they may be more than width x height.
     """
 
     format: str
@@ -29,20 +39,12 @@ class Structure:
     frames: int = 1
     plain: bool = False
     truncated: bool = False
+    claimed: int = 0
 
 
-def examine(data: bytes) -> Structure | None:
-    """The structure of a PNG, JPEG, WebP or GIF by its first bytes; None for anything else."""
-    for magic, walk in (
-        (b"\x89PNG\r\n\x1a\n", _png),
-        (b"\xff\xd8\xff", _jpeg),
-        (b"RIFF", _webp),
-        (b"GIF87a", _gif),
-        (b"GIF89a", _gif),
-    ):
-        if data.startswith(magic):
-            return walk(data)
-    return None
+def examine(data: bytes, form: str) -> Structure | None:
+    """The structure of a file that begins as this format does; None if it has none."""
+    return _WALKS[form](data)
 
 
 def _big(data: bytes, at: int, size: int) -> int:
@@ -115,9 +117,7 @@ def _jpeg(data: bytes) -> Structure:
     return Structure(format="JPEG", width=width, height=height, plain=plain, truncated=not ended)
 
 
-def _webp(data: bytes) -> Structure | None:
-    if data[8:12] != b"WEBP":
-        return None
+def _webp(data: bytes) -> Structure:
     kind = data[12:16]
     width, height = _webp_size(data, kind)
     whole = 8 + _little(data, 4, 4) <= len(data)
@@ -177,3 +177,65 @@ def _gif(data: bytes) -> Structure:
 def _table(flags: int) -> int:
     """Bytes of the colour table that a GIF's flags announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+_CORE_HEADER = 12
+_RAW, _BITFIELDS = 0, 3
+
+
+def _bmp(data: bytes) -> Structure:
+    if _little(data, 14, 4) == _CORE_HEADER:
+        width, height, packed = _little(data, 18, 2), _little(data, 20, 2), _RAW
+    else:
+        width, height, packed = _little(data, 18, 4), _little(data, 22, 4), _little(data, 30, 4)
+        height = min(height, (1 << 32) - height)  # below zero where it is stored from the top
+    # Run lengths say little of how much they unpack to, and hardly anyone writes them.
+    whole = packed in {_RAW, _BITFIELDS}
+    return Structure(format="BMP", width=width, height=height, truncated=not whole)
+
+
+def _tiff(data: bytes) -> Structure:
+    pages, ended = tiff.pages(data)
+    width, height = tiff.size(pages[0]) if pages else (0, 0)
+    return Structure(
+        format="TIFF",
+        width=width,
+        height=height,
+        frames=max(1, len(pages)),
+        truncated=not (ended and tiff.whole(pages[0], len(data))),
+    )
+
+
+def _parsed(form: str) -> Callable[[bytes], Structure | None]:
+    def parsed(data: bytes) -> Structure | None:
+        try:
+            with Image.open(BytesIO(data), formats=[form]) as image:
+                frames: int = getattr(image, "n_frames", 1)
+                width, height = image.size
+        except Exception:  # noqa: BLE001 - a broken file provokes whatever it likes
+            return None
+        return Structure(format=form, width=width, height=height, frames=frames)
+
+    return parsed
+
+
+def _avif(data: bytes) -> Structure | None:
+    """A still one only: of an animated one it is not known what each frame would take."""
+    try:
+        claimed = largest(data)
+    except Unfit:
+        return None
+    found = _parsed("AVIF")(data)
+    return found and replace(found, claimed=claimed)
+
+
+_WALKS: Final[dict[str, Callable[[bytes], Structure | None]]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "WEBP": _webp,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "TIFF": _tiff,
+    "AVIF": _avif,
+    "HEIF": _parsed("HEIF"),
+}

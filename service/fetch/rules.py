@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from detectors.media.formats import FORMATS
 from service.fetch.address import Network
 
 LINK: Final = "the link is not one that may be fetched"
@@ -61,12 +62,7 @@ _UNSAID: Final = r"|application/octet-stream|binary/octet-stream"
 
 PICTURE: Final = Kind(
     declared=re.compile(rf"image/[a-z0-9.+-]+{_UNSAID}"),
-    magic={
-        "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-        "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-        "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-        "image/gif": re.compile(rb"GIF8[79]a"),
-    },
+    magic={form.media_type: form.magic for form in FORMATS.values()},
 )
 DOCUMENT: Final = Kind(
     declared=re.compile(rf"application/(x-)?pdf{_UNSAID}"),

@@ -12,8 +12,9 @@ from PIL import Image
 
 from detectors.contract.exchange import Exchange, ImagePart, Line, Message, Role, Stage, TextPart
 from detectors.contract.finding import Inspection
-from detectors.media.decode import FORMATS, Limits, decode, flatten, inspect_header, upright
+from detectors.media.decode import Limits, decode, flatten, inspect_header, upright
 from detectors.media.encode import encode
+from detectors.media.formats import FORMATS
 from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.hidden import bgr, looks
 from service.pipeline.examine import Examined
@@ -141,7 +142,7 @@ def _sight(name: str, data: bytes, marks: Sequence[Mark] = ()) -> Sight:
     return Sight(
         name=name,
         data=data,
-        media_type=FORMATS[header.format],
+        media_type=FORMATS[header.format].media_type,
         width=header.width,
         height=header.height,
         marks=tuple(marks),

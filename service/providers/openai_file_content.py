@@ -13,8 +13,7 @@ from email.utils import collapse_rfc2231_value
 from typing import Final
 
 from detectors.contract.exchange import Exchange, Message, Origin, Role, Stage
-from detectors.media.decode import FORMATS
-from detectors.media.structure import examine
+from detectors.media.formats import FORMATS, named
 from service.errors import GlassgateError
 from service.providers import batch_answers, forms
 from service.providers.base import Assembly, Provider
@@ -46,9 +45,9 @@ class OpenAIFileContent(Wordless):
         name, *others = _names(said.get("content-disposition", "")) or [""]
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
         kind = kind if _KIND.fullmatch(kind) and kind != "binary/octet-stream" else UNSAID
-        picture = examine(raw)
+        picture = named(raw)
         if kind == UNSAID and picture is not None:
-            kind = FORMATS[picture.format]
+            kind = FORMATS[picture].media_type
         file = forms.file(name, raw, kind) if raw else {NAME: name}
         return {"file": {**file, "names": [*others]}}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.contract.exchange import Exchange, Message, Origin, Part, Role, Stage
+from detectors.media.formats import FORMATS
 from service.errors import ContentFiltered, GlassgateError
 from service.providers import forms
 from service.providers.base import Assembly, Patch, Provider
@@ -29,7 +30,11 @@ from service.providers.strict_json import Json
 BATCH: Final = "batch"
 CONTENT: Final = frozenset({None, "user_data", "assistants", "vision"})
 """Purposes for which a file is shown to a model as it is. Anthropic's uploads name none."""
-PICTURES: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif"}
+PICTURES: Final = {
+    ending: form.media_type.removeprefix("image/")
+    for form in FORMATS.values()
+    for ending in form.endings
+}
 """Endings of pictures' names, and the media type of each without ``image/``."""
 
 UPLOAD_SETTINGS: Final = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})

@@ -269,6 +269,22 @@ def test_a_gif_passed_unscanned(gate: Gate, upstream: Upstream, dialect: Dialect
 
 
 @that_can("pictures")
+def test_a_picture_of_a_format_that_no_provider_takes_passed_unscanned(
+    gate: Gate, upstream: Upstream, dialect: Dialect
+) -> None:
+    shown = dialect.picture(encoded(written(ORDERS, font=30), "TIFF"), "image/tiff")
+    got = ask(gate.url, dialect, dialect.user(dialect.text("What is this?"), shown))
+    is_refused(got, gate, "request", "indirect-injection")
+    assert upstream.received == []
+    plain = dialect.picture(encoded(photo(3), "TIFF"), "image/tiff")
+    clean = ask(gate.url, dialect, dialect.user(dialect.text("What is green here?"), plain))
+    assert clean.decision == "forward"
+    read = dialect.provider().read(upstream.last.json)
+    (sent,) = (part for part in read.parts() if isinstance(part, ImagePart))
+    assert (sent.media_type, opened(sent.data).format) == ("image/png", "PNG")
+
+
+@that_can("pictures")
 def test_a_remote_url_image_passed_unscanned(
     gate: Gate, upstream: Upstream, dialect: Dialect
 ) -> None:

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from detectors.media.decode import Limits, MediaError, data_uri, decode, transparent, upright
+from detectors.media.formats import FORMATS
 from tests.pictures import encoded, jpeg, photo, png
 
 PLAIN = photo(size=(96, 64))
-FORMS = ("PNG", "JPEG", "WEBP", "GIF")
+FORMS = tuple(FORMATS)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -41,6 +42,11 @@ def webp_of(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def bmp_of(width: int, height: int, packed: int = 0) -> bytes:
+    data = encoded(PLAIN, "BMP")
+    return data[:18] + struct.pack("<iiHHI", width, height, 1, 24, packed) + data[34:]
+
+
 def animation(form: str, frames: int) -> bytes:
     out = BytesIO()
     more = [photo(seed, (96, 64)) for seed in range(1, frames)]
@@ -56,10 +62,24 @@ HOSTILE = [
     ("svg with a prologue", b"\xef\xbb\xbf <?xml version='1.0'?><svg/>", Limits(), "SVG"),
     ("pdf before jpeg", b"%PDF-1.7\n" + jpeg(PLAIN), Limits(), "a PDF document"),
     ("zip", b"PK\x03\x04" + png(PLAIN), Limits(), "a ZIP archive"),
-    ("bmp", encoded(PLAIN, "BMP"), Limits(), "BMP is not accepted: send PNG, JPEG, WebP or GIF"),
-    ("tiff", encoded(PLAIN, "TIFF"), Limits(), "TIFF is not accepted"),
+    (
+        "bmp of os/2",
+        b"BM" + bytes(60),
+        Limits(),
+        "this kind of BMP is not accepted: send PNG, JPEG",
+    ),
+    ("bigtiff", b"II+\0\x08\0\0\0" + bytes(64), Limits(), "BigTIFF is not accepted"),
+    ("bmp over 4 GP", bmp_of(65535, 65535), Limits(), "claims 65535x65535 pixels"),
+    ("bmp in run lengths", bmp_of(9, 9, 1), Limits(), "BMP is truncated or broken"),
+    ("bmp magic alone", encoded(PLAIN, "BMP")[:16], Limits(), "no pixels"),
+    ("tiff magic alone", b"II*\0", Limits(), "TIFF is truncated"),
+    ("avif magic alone", b"\0\0\0\x18ftypavif", Limits(), "AVIF is truncated"),
+    ("tiff pages", animation("TIFF", 3), SHORT, "more than 2 frames"),
+    ("animated avif", animation("AVIF", 2), Limits(), "not a still picture"),
+    ("heic pictures", animation("HEIF", 3), SHORT, "more than 2 frames"),
     ("ico", encoded(PLAIN, "ICO"), Limits(), "ICO is not accepted"),
-    ("heic", b"\0\0\0\x18ftypheic" + bytes(64), Limits(), "HEIC, AVIF or video"),
+    ("heic", b"\0\0\0\x18ftypheic" + bytes(64), Limits(), "HEIF is truncated"),
+    ("video", b"\0\0\0\x18ftypisom" + bytes(64), Limits(), "a video is not accepted"),
     ("other riff", b"RIFF\x10\0\0\0WAVEfmt " + bytes(8), Limits(), "this kind of file"),
     ("png over 4 GP", png_of(65535, 65535), Limits(), "claims 65535x65535 pixels"),
     ("jpeg over 4 GP", jpeg_of(65535, 65535), Limits(), "claims 65535x65535 pixels"),

@@ -14,13 +14,14 @@ from PIL import Image
 
 from detectors.media.canonical import canonicalise
 from detectors.media.decode import Limits, MediaError
+from detectors.media.formats import FORMATS
 from detectors.media.sizes import ANYTHING
 from tests.pictures import encoded, photo, png
 
 LONGEST_S = 5.0
 """Of computing, for one file, on a machine that is busy with other things."""
 PLAIN = photo(size=(96, 64))
-WHOLE = {form: encoded(PLAIN, form) for form in ("PNG", "JPEG", "WEBP", "GIF")}
+WHOLE = {form: encoded(PLAIN, form) for form in FORMATS}
 MARKER = re.compile(rb"\xff[\xc0-\xfe]")
 
 
@@ -36,6 +37,13 @@ def boundaries(form: str, data: bytes) -> Iterator[int]:
         ends = [found.start() for found in MARKER.finditer(data)]
     elif form == "WEBP":
         ends = [4, 8, 12, 16, 20]
+    elif form == "BMP":
+        ends = [2, 6, 10, 14, 18, 22, 26, 30, 34, 54]
+    elif form == "TIFF":
+        ends = [2, 4, *range(8, 180, 12), len(data) - 12, len(data) - 4]
+    elif form in {"AVIF", "HEIF"}:
+        boxes = (b"ftyp", b"meta", b"iinf", b"iloc", b"ispe", b"av1C", b"hvcC", b"mdat")
+        ends = [data.index(box) + 4 for box in boxes if box in data]
     else:
         ends = [6, 10, 11, 13, 13 + 3 * 256, *range(13 + 3 * 256, len(data), 255)]
     for end in ends:
@@ -67,7 +75,7 @@ OTHERS = {
     f"the magic of {one} before a {other}": WHOLE[one][:12] + WHOLE[other][12:]
     for one in WHOLE
     for other in WHOLE
-    if one != other
+    if one != other and {one, other} != {"AVIF", "HEIF"}  # one container, one beginning
 }
 
 
@@ -89,7 +97,62 @@ def frames(count: int) -> bytes:
     return head + frame * count + b";"
 
 
+def bmp(width: int, height: int, packed: int = 0, body: bytes = b"") -> bytes:
+    """A BMP whose header claims so much."""
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, packed, len(body), 0, 0, 2, 0)
+    table = b"\0\0\0\0\xff\xff\xff\0"
+    start = 14 + len(head) + len(table)
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + head + table + body
+
+
+def tiff(*pages: dict[int, int], last: int = 0) -> bytes:
+    """A TIFF of pages with these entries, each a number; the last names ``last`` as its next."""
+    out = b"II*\0" + struct.pack("<I", 8)
+    for number, page in enumerate(pages, 1):
+        end = len(out) + 2 + 12 * len(page) + 4
+        out += struct.pack("<H", len(page))
+        out += b"".join(struct.pack("<HHII", tag, 4, 1, page[tag]) for tag in sorted(page))
+        out += struct.pack("<I", end if number < len(pages) else last)
+    return out
+
+
+def page(width: int, height: int, **more: int) -> dict[int, int]:
+    """The entries of a page of grey pixels, all in one strip at the beginning of the file."""
+    told = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1, 278: height, 279: 16}
+    return told | {int(tag.removeprefix("tag")): number for tag, number in more.items()}
+
+
+def claiming(form: str, width: int, height: int) -> bytes:
+    """An AVIF or HEIC whose container claims another size than its pixels have."""
+    data = WHOLE[form]
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
+
+
+def entries(count: int) -> bytes:
+    """A TIFF with so many entries that all hold the whole of a large file."""
+    body = b"".join(struct.pack("<HHII", 300 + n, 7, 4_000_000, 8) for n in range(count))
+    return b"II*\0" + struct.pack("<IH", 8, count) + body + bytes(4_100_000)
+
+
 ODD = {
+    "a BMP that claims 65535 x 65535": bmp(65535, 65535),
+    "a BMP upside down that claims as much": bmp(65535, -65535),
+    "a BMP in run lengths": bmp(7000, 7000, 1, b"\0\1"),
+    "a BMP that holds a PNG": bmp(96, 64, 5, png(PLAIN)),
+    "a TIFF that claims 65535 x 65535": tiff(page(65535, 65535)),
+    "a TIFF without pixels": tiff(page(0, 0)),
+    "a TIFF whose pixels lie elsewhere": tiff(page(4, 4, tag273=1 << 30)),
+    "a TIFF whose tiles are too large": tiff(page(4, 4, tag322=1 << 20, tag323=1 << 20)),
+    "a TIFF whose last page is its first": tiff(page(4, 4), page(4, 4), last=8),
+    "a TIFF of 10,000 pages": tiff(*[page(4, 4)] * 10_000),
+    "a TIFF of no page": tiff(),
+    "a TIFF whose second page is too large": tiff(page(4, 4), page(60_000, 60_000)),
+    "a TIFF whose 900 entries hold the file": entries(900),
+    "an AVIF that claims 65535 x 65535": claiming("AVIF", 65535, 65535),
+    "a HEIC that claims 65535 x 65535": claiming("HEIF", 65535, 65535),
+    "an AVIF that claims less than it has": claiming("AVIF", 8, 8),
+    "a HEIC that claims less than it has": claiming("HEIF", 1, 1),
     "a bomb of 49 megapixels": bomb(7000, 7000),
     "a bomb over the limit": bomb(12000, 12000),
     "10,000 frames": frames(10_000),
@@ -101,7 +164,16 @@ ODD = {
     "a text packed into a PNG": png(PLAIN).replace(b"IDAT", b"zTXt"),
 }
 HOSTILE = {**CUT, **THROWN, **OTHERS, **ODD}
-REFUSED = {*CUT, *OTHERS, "a bomb over the limit", "10,000 frames", "a header of 65535 x 65535"}
+DECODED = {
+    "a bomb of 49 megapixels",
+    "1,000 frames",
+    "a picture and another behind it",
+    "a picture and a page behind it",
+    "a thread of 60,000 pixels",
+    "a TIFF whose second page is too large",
+    "an AVIF that claims less than it has",
+}
+REFUSED = {*CUT, *OTHERS, *ODD} - DECODED
 
 
 def test_there_are_hundreds() -> None:

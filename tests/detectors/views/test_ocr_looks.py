@@ -162,6 +162,8 @@ HIDDEN: list[tuple[str, Draw]] = [
     ("ocr:frame", in_a_frame("GIF")),
     ("ocr:frame", in_a_frame("PNG")),
     ("ocr:frame", in_a_frame("WEBP")),
+    ("ocr:frame", in_a_frame("TIFF")),
+    ("ocr:frame", in_a_frame("HEIF")),
 ]
 
 

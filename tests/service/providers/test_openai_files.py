@@ -32,6 +32,7 @@ def upload(name: str, kind: str, purpose: str | None = "user_data") -> Json:
 KINDS: dict[str, tuple[str, str, str]] = {
     "a picture": ("a.png", "image/png", "image/png"),
     "a picture of another kind": ("a.png", "image/jpeg", "image/jpeg"),
+    "a picture that no provider takes": ("a.bmp", "image/bmp", "image/bmp"),
     "a picture by its name": ("a.JPG", UNSAID, UNSAID),
     "a picture without an ending": ("upload", "image/webp", "image/webp"),
     "a document": ("a.pdf", "application/pdf", "application/pdf"),
@@ -81,6 +82,8 @@ NAMES = {
     ("a.gif", "image/png"): "a.png",
     ("a.b.png", "image/jpeg"): "a.b.jpeg",
     ("a.jpg", "image/jpeg"): "a.jpg",
+    ("a.tif", "image/png"): "a.png",
+    ("a.heic", "image/jpeg"): "a.jpeg",
     ("upload", "image/png"): "upload",
 }
 

@@ -1,4 +1,4 @@
-"""What an animation shows after its first frame, which alone is sent."""
+"""What an animation or a TIFF shows after its first frame or page, which alone is sent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from detectors.media.decode import flatten
+from detectors.media.decode import Limits, flatten
+from detectors.media.formats import READ
 from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.looks.look import Look
 
 METHOD: Final = "ocr:frame"
 MOST_FRAMES: Final = 64
 MOST_PIXELS: Final = 100_000_000
-"""Decoded of one animation, all its frames together."""
+"""Decoded of one animation, or of a TIFF's pages, all together."""
 
 MOST_LOOKS: Final = 8
 """Read of one animation: those that differ most from each other and from the first."""
@@ -33,7 +34,7 @@ def frame_looks(data: bytes, sent: Picture) -> Iterator[Look]:
 
     A frame that cannot be decoded ends the search: none of them is sent.
     """
-    with Image.open(BytesIO(data)) as image:
+    with Image.open(BytesIO(data), formats=sorted(READ)) as image:
         count = min(MOST_FRAMES, MOST_PIXELS // max(1, image.width * image.height))
         maps = [_map(frame) for frame in _frames(image, range(count))]
         for frame in _frames(image, sorted(_most_different(maps, _map(sent)))):
@@ -42,9 +43,12 @@ def frame_looks(data: bytes, sent: Picture) -> Iterator[Look]:
 
 
 def _frames(image: Image.Image, numbers: range | list[int]) -> Iterator[Picture]:
+    most = Limits().max_pixels
     for number in numbers:
         try:
             image.seek(number)
+            if image.width * image.height > most:  # a page may be larger than the first
+                return
             frame = flatten(image)
         except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever a broken frame provokes
             return
