@@ -115,7 +115,6 @@ def test_where_a_thing_was_made_is_not_where_its_picture_was_taken(text: str) ->
     assert [each.score for each in judged(text) if each.score >= TOLD] == []
 
 
-
 def test_a_finding_says_where_the_place_is_named() -> None:
     text = "I'd say it is in Kyoto."
     (found,) = judged(text)
