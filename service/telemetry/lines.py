@@ -88,11 +88,13 @@ def _bare_exception(
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, then what it came from; ``from None`` ends it."""
+    """The error, the members of a group, then what it came from; ``from None`` ends it."""
     known: set[int] = set()
     while error is not None and id(error) not in known:
         known.add(id(error))
         yield error
+        for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            yield from _chain(member)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 

@@ -440,6 +440,24 @@ def test_a_client_that_leaves_is_remembered_and_missed_by_nobody(envoy: Envoy, g
     assert gate.counted("glassgate_queue_depth") == 0
 
 
+def test_a_client_that_leaves_while_it_is_written_to_is_no_fault_of_the_gates(
+    envoy: Envoy, gate: Gate
+) -> None:
+    """Many, so that some leave between two words that are written."""
+    whole = bytes(streamed(LONG).body)
+    for number in range(40):
+        with envoy.open() as stream:
+            answering(stream)
+            if number % 5 == 4:
+                continue  # while the gate waits for the answer
+            stream.chunk("response", whole, end=True)
+            stream.hear("response_headers")
+            for _ in zip(range(number % 5), pieces(stream, "response"), strict=False):
+                pass
+    assert envoy.call("POST", CHAT, chat(HARMLESS), [KIND]).status == 200
+    assert '"level": "error"' not in gate.log
+
+
 def test_a_full_queue_is_a_503(model_url: str, tmp_path: Path) -> None:
     body = chat("What is this?", *[picture(png(photo(seed))) for seed in range(3)])
     flags = ("--upstream", model_url, "--ext-proc-port", "0")

@@ -71,11 +71,14 @@ class _Service:
             await wire.carry(request_iterator, context.write, self._talk(wire))
         except* _Unguarded as unguarded:
             fault = str(unguarded.exceptions[0])
+        except* grpc.aio.BaseError:
+            # The stream broke off under what was said, which the context may not know yet.
+            fault = "the stream broke off"
         except* Exception as errors:  # noqa: BLE001 - no fault may let a call through
             if not context.done():
                 _log.error("internal error", exc_info=errors)
                 fault = "the gate met an error of its own"
-        if fault:
+        if fault and not context.done():
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, fault)
 
     async def _talk(self, wire: Wire) -> None:

@@ -243,3 +243,13 @@ def test_an_exception_tells_its_chain_of_types_and_places(
     line = json.loads(capsys.readouterr().err)
     assert line["exception"] == ["ValueError", "OSError"]
     assert "canary" not in json.dumps(line)
+
+
+def test_the_members_of_a_group_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines.configure("info")
+    capsys.readouterr()
+    group = ExceptionGroup("canary", [KeyError("canary"), ExceptionGroup("", [OSError()])])
+    logging.getLogger("somelib").error("it broke", exc_info=group)
+    line = json.loads(capsys.readouterr().err)
+    assert line["exception"] == ["ExceptionGroup", "KeyError", "ExceptionGroup", "OSError"]
+    assert "canary" not in json.dumps(line)
