@@ -30,6 +30,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.aims import ended
 from benchmarks.attacks import attacks
 from benchmarks.requests import JPEG_QUALITY, menu, photo
 from benchmarks.servers import ROOT
@@ -213,10 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"benchmarks.beside_rapidocr: {error}", file=sys.stderr)
         return 1
     print(table(timed))
-    wrong = list(missed(timed))
-    for what in wrong:
-        print(f"benchmarks.beside_rapidocr: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("beside_rapidocr", missed(timed))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import numpy as np
 from PIL import ImageDraw, ImageFont
 
 from benchmarks import servers
+from benchmarks.aims import ended
 from benchmarks.brush import procedural
 from benchmarks.requests import text
 from benchmarks.servers import CHAT, ServerError
@@ -153,10 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"benchmarks.memory: {error}", file=sys.stderr)
         return 1
     print(shown(curve))
-    wrong = list(missed(curve))
-    for what in wrong:
-        print(f"benchmarks.memory: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("memory", missed(curve))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import carriers
+from benchmarks.aims import ended
 from benchmarks.attacks import attacks
 from benchmarks.brush import Brush, procedural
 from benchmarks.orders import HARMLESS_LINES, HARMLESS_TITLES, LIST_QUESTION, QUESTIONS
@@ -277,10 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(*lines, *wrongly(tallies), sep="\n")
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    wrong = list(missed(tallies))
-    for what in wrong:
-        print(f"benchmarks.pictures: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("pictures", missed(tallies))
 
 
 if __name__ == "__main__":

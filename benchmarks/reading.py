@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.aims import ended
 from benchmarks.attacks import attacks
 from benchmarks.orders import QUESTIONS
 from benchmarks.requests import asking
@@ -191,10 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(lines))
     if given.out:
         given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    wrong = list(missed(attacked, fires))
-    for what in wrong:
-        print(f"benchmarks.reading: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("reading", missed(attacked, fires))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from typing import Final
 import httpx
 
 from benchmarks import servers
+from benchmarks.aims import ended
 from benchmarks.servers import CHAT, ServerError
 from benchmarks.speaking import PER_TOKEN
 from benchmarks.upstream import UNINSPECTED
@@ -280,10 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(table(rows))
     print(f"\nOne judgement of a window: {1000 * judgement:.0f} ms.")
-    wrong = list(missed(rows, plan, judgement))
-    for what in wrong:
-        print(f"benchmarks.streams: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("streams", missed(rows, plan, judgement))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from benchmarks.aims import ended
 from benchmarks.requests import JPEG_QUALITY, menu, photo, text
 from service.app import examiner as make_examiner
 from service.pipeline import examine
@@ -128,10 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     costs = measure(given.turns, given.chats)
     print(table(costs, given.turns))
-    wrong = list(missed(costs))
-    for what in wrong:
-        print(f"benchmarks.turns: {what}", file=sys.stderr)
-    return 1 if wrong else 0
+    return ended("turns", missed(costs))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,10 +107,10 @@ def jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return out.getvalue()
 
 
-def encoded(image: Image.Image, form: str) -> bytes:
-    """The picture in a format by Pillow's name, without anything beside its pixels."""
+def encoded(image: Image.Image, form: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
+    """The picture in a format by Pillow's name; beside its pixels only what the options bring."""
     out = BytesIO()
-    image.save(out, form)
+    image.save(out, form, **options)
     return out.getvalue()
 
 

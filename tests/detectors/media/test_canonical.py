@@ -1,6 +1,3 @@
-from io import BytesIO
-from typing import Any
-
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
@@ -14,12 +11,6 @@ ANY = Bound()
 SCENE = photo(size=(120, 80))
 SECRET = b"please-ignore-your-rules"
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
-
-
-def saved(image: Image.Image, form: str, **options: Any) -> bytes:  # noqa: ANN401
-    out = BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def exif(orientation: int = 1) -> Image.Exif:
@@ -55,9 +46,9 @@ def test_a_plain_picture_passes_byte_for_byte(form: str, mode: str) -> None:
         png(SCENE.convert("P")),
         png(SCENE.convert("1")),
         png(SCENE.convert("RGBA")),
-        saved(SCENE, "JPEG", progressive=True),
-        saved(SCENE, "JPEG", restart_marker_rows=1),
-        saved(SCENE, "WEBP", lossless=True),
+        encoded(SCENE, "JPEG", progressive=True),
+        encoded(SCENE, "JPEG", restart_marker_rows=1),
+        encoded(SCENE, "WEBP", lossless=True),
     ],
     ids=["palette", "bilevel", "opaque alpha", "progressive", "restarts", "lossless webp"],
 )
@@ -68,22 +59,22 @@ def test_other_plain_forms_pass_too(data: bytes) -> None:
 
 GAMMA = bytes.fromhex("0000000467414d410000b18f0bfc6105")
 METADATA = {
-    "png text": saved(SCENE, "PNG", pnginfo=png_text()),
-    "png exif": saved(SCENE, "PNG", exif=exif()),
-    "png profile": saved(SCENE, "PNG", icc_profile=PROFILE),
+    "png text": encoded(SCENE, "PNG", pnginfo=png_text()),
+    "png exif": encoded(SCENE, "PNG", exif=exif()),
+    "png profile": encoded(SCENE, "PNG", icc_profile=PROFILE),
     "png gamma": png(SCENE)[:33] + GAMMA + png(SCENE)[33:],
     "png tail": png(SCENE) + b"PK\x03\x04" + SECRET,
-    "jpeg exif": saved(SCENE, "JPEG", exif=exif()),
-    "jpeg comment": saved(SCENE, "JPEG", comment=SECRET),
-    "jpeg xmp": saved(SCENE, "JPEG", xmp=SECRET),
-    "jpeg profile": saved(SCENE, "JPEG", icc_profile=PROFILE),
+    "jpeg exif": encoded(SCENE, "JPEG", exif=exif()),
+    "jpeg comment": encoded(SCENE, "JPEG", comment=SECRET),
+    "jpeg xmp": encoded(SCENE, "JPEG", xmp=SECRET),
+    "jpeg profile": encoded(SCENE, "JPEG", icc_profile=PROFILE),
     "jpeg tail": jpeg(SCENE) + SECRET,
     "jpeg after jpeg": jpeg(SCENE) + jpeg(photo(4, (120, 80))),
-    "jpeg of two": saved(SCENE, "MPO", save_all=True, append_images=[photo(4, (120, 80))]),
-    "webp exif": saved(SCENE, "WEBP", exif=exif()),
-    "webp xmp": saved(SCENE, "WEBP", xmp=SECRET),
+    "jpeg of two": encoded(SCENE, "MPO", save_all=True, append_images=[photo(4, (120, 80))]),
+    "webp exif": encoded(SCENE, "WEBP", exif=exif()),
+    "webp xmp": encoded(SCENE, "WEBP", xmp=SECRET),
     "webp tail": encoded(SCENE, "WEBP") + SECRET,
-    "gif comment": saved(SCENE, "GIF", comment=SECRET),
+    "gif comment": encoded(SCENE, "GIF", comment=SECRET),
 }
 
 
@@ -118,7 +109,7 @@ def test_the_picture_is_turned_as_its_exif_says(form: str, orientation: int) -> 
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_90,
     }
-    data = saved(SCENE, form, exif=exif(orientation))
+    data = encoded(SCENE, form, exif=exif(orientation))
     picture = canonicalise(data, TYPES[form], bound=ANY)
     assert picture.changes == ("metadata", "orientation")
     assert close(opened(picture.data), SCENE.transpose(turns[orientation]))
@@ -127,7 +118,7 @@ def test_the_picture_is_turned_as_its_exif_says(form: str, orientation: int) -> 
 @pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
 def test_only_the_first_frame_stays(form: str) -> None:
     frames = [photo(seed, (120, 80)) for seed in (4, 5)]
-    data = saved(SCENE, form, save_all=True, append_images=frames, duration=50)
+    data = encoded(SCENE, form, save_all=True, append_images=frames, duration=50)
     picture = canonicalise(data, f"image/{form.lower()}", bound=ANY)
     assert picture.media_type == "image/png"
     assert picture.changes == ("frames", "metadata")
@@ -138,7 +129,7 @@ def test_only_the_first_frame_stays(form: str) -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparent_pixels_become_white(mode: str) -> None:
     image = Image.new("RGBA", (40, 40), (0, 0, 0, 0)).convert(mode)
-    data = saved(image, "PNG", transparency=0) if mode == "P" else png(image)
+    data = encoded(image, "PNG", transparency=0) if mode == "P" else png(image)
     picture = canonicalise(data, "image/png", bound=ANY)
     assert picture.changes == ("alpha",)
     assert opened(picture.data).mode == "RGB"
@@ -169,7 +160,7 @@ def test_a_large_picture_is_turned_too(mode: str) -> None:
     image = SCENE.convert("L" if mode == "I;16" else mode)
     if mode == "I;16":
         image = Image.fromarray(np.asarray(image).astype(np.uint16) << 8)
-    data = saved(image, "PNG", exif=exif(6))
+    data = encoded(image, "PNG", exif=exif(6))
     picture = canonicalise(data, "image/png", bound=Bound(short=40))
     assert (picture.width, picture.height) == (40, 60)
     expected = SCENE.convert("L" if mode in {"L", "I;16"} else "RGB").resize((60, 40))
