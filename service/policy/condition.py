@@ -82,8 +82,17 @@ _EMPTY_OF: Final[Mapping[str, object]] = {
 _ERROR: Final = re.compile(
     r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<what>.*)\n(?P<shown>(?: \| .*(?:\n|$))*)"
 )
+QUOTED: Final = re.compile(
+    "|".join(
+        (
+            "//.*",
+            *(rf"{mark}(?:\\(?s:.)|(?!{mark})[^\\])*{mark}" for mark in ("'''", '"""', "'", '"')),
+        )
+    )
+)
+"""A comment, or a literal of text; a raw one may not end in a backslash, so that it is no other."""
 _LITERAL_OR_NAME: Final = re.compile(
-    r"//.*|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|(?P<name>[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)"
+    rf"{QUOTED.pattern}|(?P<name>[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)"
 )
 
 
@@ -151,7 +160,7 @@ class Language:
     ) -> None:
         words = {f"{LIST}{name}": list(texts) for name, texts in (lists or {}).items()}
         numbers = {f"{THRESHOLD}{name}": value for name, value in thresholds.items()}
-        self._constants: dict[str, object] = {**numbers, **words}
+        self.constants: dict[str, object] = {**numbers, **words}
         doubles = dict.fromkeys((*LABELS, *ORIGIN_SCORES, *numbers), "double")
         self._headers = tuple(headers)
         self._exchange = {**doubles, **dict.fromkeys(words, "list<string>"), **EXCHANGE_VARIABLES}
@@ -159,7 +168,7 @@ class Language:
         self._for_exchange, self._for_parts = _env(self._exchange), _env(self._part)
         empty = {name: _EMPTY_OF[type_] for name, type_ in self._part.items()}
         empty |= {"complete": True, "headers": dict.fromkeys(headers, "")}
-        self._empty = self._for_parts.Activation({**empty, **self._constants})
+        self._empty = self._for_parts.Activation({**empty, **self.constants})
         self._needed: set[str] = set()
         self._fixed: dict[str, object] = {}
         self.origin_scores: list[str] = []
@@ -191,8 +200,8 @@ class Language:
             fault = str(program.eval(self._empty).value())
             raise ConditionError([self._not_evaluated(expression, fault)])
         needed = _steps(expression) & variables.keys()
-        self._fixed |= {name: self._constants[name] for name in needed & self._constants.keys()}
-        self._needed |= needed - self._constants.keys()
+        self._fixed |= {name: self.constants[name] for name in needed & self.constants.keys()}
+        self._needed |= needed - self.constants.keys()
         self.origin_scores = [name for name in self._needed if name in ORIGIN_SCORES]
         return condition
 

@@ -34,6 +34,7 @@ from service.policy.variant import Variant
 
 REFUSED: Final = "This request cannot be passed on: it holds something that cannot be taken out."
 """Said where a rewrite cannot be made and its rule has no message of its own."""
+_OF_GAPS: Final = ("complete", "gaps")
 _rank: Final = attrgetter("rank")
 
 
@@ -148,6 +149,8 @@ class _Trial:
         held: dict[int, list[tuple[Part | None, bool | None]]] = {}
         for group in variant.groups(stage):
             for part in self._places(group.on):
+                if not group.may_hold(self._facts.scores(part)):
+                    continue
                 outcomes = group.together.hold(self._of(part))
                 for number, outcome in zip(group.numbers, outcomes, strict=True):
                     if outcome is not False:
@@ -159,14 +162,15 @@ class _Trial:
         self, rule: Rule, condition: Condition, held: Sequence[tuple[Part | None, bool | None]]
     ) -> _Match:
         """A condition that cannot be evaluated counts as held."""
-        made = [self._edits(edit, part, condition) for part, _ in held for edit in rule.edits]
-        possible = None not in made
         reasons: list[Reason] = []
         for part, outcome in held:
             reasons += self._reasons(rule.id, condition, part, failed=outcome is None)
+        if not rule.edits:
+            return _Match(rule, rule.action, (), tuple(reasons))
+        made = [self._edits(edit, part, condition) for part, _ in held for edit in rule.edits]
         return _Match(
             rule=rule,
-            action=rule.action if possible else Action.REFUSE,
+            action=Action.REFUSE if None in made else rule.action,
             edits=tuple(edit for each in made for edit in each or ()),
             reasons=tuple(reasons),
         )
@@ -198,11 +202,12 @@ class _Trial:
         self, rule: str, condition: Condition, part: Part | None, *, failed: bool
     ) -> list[Reason]:
         facts = self._facts
-        scored = [(label, facts.highest(label, part)) for label in condition.labels]
-        found: list[tuple[str | None, str | None, float | None]] = [
-            (highest[0], label, highest[1]) for label, highest in scored if highest is not None
-        ]
-        if condition.names & {"complete", "gaps"}:
+        found: list[tuple[str | None, str | None, float | None]] = []
+        for label in condition.labels:
+            highest = facts.highest(label, part)
+            if highest is not None:
+                found.append((highest[0], label, highest[1]))
+        if not condition.names.isdisjoint(_OF_GAPS):
             found += [(gap.part, None, None) for gap in facts.gaps]
         return [
             Reason(

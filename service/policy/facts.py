@@ -170,6 +170,10 @@ class Facts:
         }
         return {**_NOTHING_SCORED, **scores, **self._exchange, **place}
 
+    def scores(self, part: Part | None) -> Mapping[str, float]:
+        """The highest scores of the labels that were found in the part, or in any."""
+        return self._highest if part is None else self._scores.get(part.key, {})
+
     def findings(self, part: Part) -> list[Finding]:
         """The part's own findings; not those of the parts derived from it."""
         return [each for each in self._findings if each.part == part.key]
@@ -277,14 +281,12 @@ def _scores(findings: Iterable[Finding]) -> dict[str, dict[str, float]]:
     """The highest score of each label in each part that has one, by the part's key."""
     found: dict[str, dict[str, float]] = {}
     for finding in findings:
-        label, value = finding.label, score(finding)
-        if label not in _NOTHING_SCORED:
-            continue
-        scores = found.get(finding.part)
-        if scores is None:
-            found[finding.part] = {label: value}
-        elif value > scores.get(label, -1.0):
-            scores[label] = value
+        label = finding.label
+        if label in _NOTHING_SCORED:
+            value = score(finding)
+            scores = found.setdefault(finding.part, {})
+            if value >= scores.get(label, 0.0):
+                scores[label] = value
     return found
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from service.policy.condition import Condition, ConditionError, Language
+from service.policy.condition import QUOTED, Condition, ConditionError, Language
 
 COMPARISONS: Final = (">=", "<=", "==", "!=", ">", "<")
 
-_QUOTED: Final = re.compile(r"//[^\n]*|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 _JOINTS: Final = (("||", "any of"), ("&&", "all of"))
 
 
@@ -122,7 +121,7 @@ def leaves(text: str) -> Iterator[str]:
 
 def unquoted(text: str) -> str:
     """The text with blanks in the place of literals and comments."""
-    return _QUOTED.sub(lambda match: " " * len(match[0]), text)
+    return QUOTED.sub(lambda match: " " * len(match[0]), text)
 
 
 def _tops(text: str, *marks: str) -> Iterator[tuple[int, str]]:
@@ -169,7 +168,7 @@ def bare(text: str) -> str:
     while text.startswith("(") and text.endswith(")"):
         inner = text[1:-1]
         depths = [0]
-        for each in _QUOTED.sub("", inner):
+        for each in QUOTED.sub("", inner):
             depths.append(depths[-1] + (each == "(") - (each == ")"))
         if min(depths) < 0:
             break

@@ -277,7 +277,7 @@ def test_decide_is_pure(written: Written) -> None:
 
 PURE = (
     *("engine", "variant", "facts", "condition", "model", "fields", "tongue", "spelling", "allow"),
-    "edits",
+    *("edits", "floors", "terms"),
 )
 
 
