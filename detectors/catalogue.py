@@ -9,6 +9,7 @@ from typing import Final
 from detectors.checks.classifier import Classifier
 from detectors.checks.echo import Echo
 from detectors.checks.links import Links
+from detectors.checks.orders import Orders
 from detectors.checks.patterns import Patterns
 from detectors.checks.places import Places
 from detectors.contract.detector import Check, View
@@ -36,6 +37,7 @@ VIEWS: Final[dict[str, Callable[[], View]]] = {
 CHECKS: Final[dict[str, Callable[[], Check]]] = {
     "classifier": Classifier.load,
     "patterns": Patterns,
+    "orders": Orders,
     "places": Places.load,
     "links": Links,
     "echo": Echo,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
@@ -41,6 +42,8 @@ _NAME: Final = re.compile(r"https?://[\w./#-]+|uuid:[\w-]+|xmp\.\w+:[\w-]+")
 _XMP_PLACE: Final = re.compile(r"exif:GPSLatitude\b")
 _XP_TAGS: Final = frozenset(range(0x9C9B, 0x9CA0))
 _USER_COMMENT: Final = 0x9286
+_MAKER_NOTE: Final = 0x927C
+"""A maker's own binary form, whose names of fields look like words."""
 _UNICODE: Final = b"UNICODE\0"
 
 
@@ -91,15 +94,26 @@ def _png(data: bytes) -> Iterator[tuple[str, bytes]]:
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         block = data[at + 8 : at + 8 + size]
         at += 12 + size
+        if kind in {b"zTXt", b"iTXt", b"iCCP"}:
+            block = block.partition(b"\0")[0] + b"\0" + _inflated(block)
         if kind == b"eXIf":
             yield "exif", block
-        elif kind in {b"zTXt", b"iTXt", b"iCCP"}:
-            yield "text", block.partition(b"\0")[0] + b"\0" + _inflated(block)
+        elif written := _HEX_PROFILE.match(block):
+            digits = b"".join(block[written.end() :].split())[: 2 * MOST_BYTES]
+            profile = unhexlify(digits[: len(digits) // 2 * 2])
+            yield ("exif", profile[6:]) if profile.startswith(_EXIF) else ("text", profile)
         elif kind not in _PIXELS:
             yield "text", block
         if kind == b"IEND":
             break
     yield "text", data[at:]
+
+
+_EXIF: Final = b"Exif\0\0"
+_HEX_PROFILE: Final = re.compile(
+    rb"Raw profile type \w+\0\s{0,9}\w{1,20}\s{1,20}\d{1,9}\s(?=[0-9A-Fa-f\s]*\Z)"
+)
+"""How ImageMagick writes EXIF and the like into a PNG's text: a name, a length, digits."""
 
 
 def _inflated(block: bytes) -> bytes:
@@ -126,7 +140,7 @@ def _jpeg(data: bytes) -> Iterator[tuple[str, bytes]]:
         if marker == _EOI:
             at += 2
             break
-        if marker == _APP1 and block.startswith(b"Exif\0\0"):
+        if marker == _APP1 and block.startswith(_EXIF):
             yield "exif", block[6:]
         elif marker == _COMMENT or marker in _APPS:
             yield "text", block
@@ -144,7 +158,7 @@ def _webp(data: bytes) -> Iterator[tuple[str, bytes]]:
         block = data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
         if kind == b"EXIF":
-            yield "exif", block.removeprefix(b"Exif\0\0")
+            yield "exif", block.removeprefix(_EXIF)
         elif kind not in {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}:
             yield "text", block
     yield "text", data[at:]
@@ -190,7 +204,7 @@ def _boxed(form: str) -> Callable[[bytes], Iterator[tuple[str, bytes]]]:
                 info = image.info
         except Exception:  # noqa: BLE001 - a broken file provokes whatever it likes, and is not sent
             info = {}
-        yield "exif", (info.get("exif") or b"").removeprefix(b"Exif\0\0")
+        yield "exif", (info.get("exif") or b"").removeprefix(_EXIF)
         others = [other.get("data") or b"" for other in info.get("metadata") or ()]
         for block in (info.get("xmp") or b"", info.get("icc_profile") or b"", *others):
             yield "text", block
@@ -227,6 +241,8 @@ def _exif(block: bytes, found: Metadata) -> None:
         return
     found.place |= {ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude} <= set(place)
     for tag, value in values:
+        if tag == _MAKER_NOTE:
+            continue
         if isinstance(value, str):
             # Pillow reads such a text as Latin-1, and writers mean UTF-8.
             _words(value.encode("latin-1", "replace")[:MOST_BYTES], found)

@@ -11,11 +11,14 @@ from PIL import Image, ImageDraw, ImageFont
 from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import ImagePart, Line, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import Limits, decode, flatten, upright
+from detectors.views.ocr.detect import Picture
 from detectors.views.ocr.engine import OcrEngine
 from detectors.views.ocr.engines.table import EMBEDDED, ENGINES
-from detectors.views.ocr.hidden import bgr, hidden_lines
-from detectors.views.ocr.read import read
-from detectors.views.ocr.recognise import Reading
+from detectors.views.ocr.hidden import UNSENT, bgr, hidden_lines
+from detectors.views.ocr.looks.faint import METHOD as FAINT
+from detectors.views.ocr.looks.faint import stands_out
+from detectors.views.ocr.read import order, read
+from detectors.views.ocr.recognise import Reading, straighten
 
 SCORE_FLOOR, LONE_FLOOR = 0.5, 0.85
 """Lines that score lower are textures taken for text, or unreadable; see the models' card.
@@ -65,7 +68,8 @@ class Ocr:
     def reveal(self, part: Part) -> Sequence[Part]:
         """One text part of all lines in reading order, or nothing where no text was read.
 
-        What only another look shows is a part of its own (``ocr:faint``; see ``hidden.py``).
+        What only another look shows is a part of its own (``ocr:alpha``; see ``hidden.py``), and
+        so are lines so faint that a person hardly sees them (``ocr:faint``).
         Text that is there and cannot be read is an ``OpaquePart`` beside it. Raises
         ``MediaError`` for a broken picture and ``TooMuchTextError``.
         """
@@ -73,11 +77,19 @@ class Ocr:
             return ()
         sent = bgr(flatten(upright(decode(part.data, Limits()))))
         every = read(self._engine, sent, self._most_lines)
-        read_by = {self.name: [line for line in every if _legible(line)]}
-        for method, lines in hidden_lines(self._engine, part, sent, read_by[self.name]):
-            read_by.setdefault(method, []).extend(lines)
+        legible = [line for line in every if _legible(line)]
+        read_by: dict[str, list[Reading]] = {}
+        for method, lines in (
+            (self.name, legible),
+            *hidden_lines(self._engine, part, sent, legible),
+        ):
+            for line in lines:
+                own = _seen(sent, line) if method in {self.name, FAINT} else method
+                read_by.setdefault(own, []).append(line)
         found: list[Part] = [
-            _text(part, method, lines) for method, lines in read_by.items() if lines
+            # What stands in one picture is put in its order; frames follow one another.
+            _text(part, method, lines if method in UNSENT else order(lines))
+            for method, lines in read_by.items()
         ]
         if _unread(every):
             found.append(
@@ -114,6 +126,14 @@ def _text(part: ImagePart, method: str, readings: Sequence[Reading]) -> TextPart
         text="\n".join(reading.text for reading in readings),
         lines=_lines(readings),
     )
+
+
+def _seen(sent: Picture, line: Reading) -> str:
+    """The method of a line that the plain reading or the faint look found: by what a person sees.
+
+    The first reads fainter print than that, and the second what the first passed over.
+    """
+    return Ocr.name if stands_out(straighten(sent, line.quad)) else FAINT
 
 
 def _legible(reading: Reading) -> bool:

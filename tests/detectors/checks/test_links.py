@@ -255,12 +255,14 @@ def test_a_host_is_that_which_a_browser_asks(url: str, name: str) -> None:
 )
 def test_hostile_text_costs_linear_time(bait: str) -> None:
     def seconds(text: str) -> float:
-        begun = time.process_time()
+        begun = time.thread_time()
         judged(text)
-        return time.process_time() - begun
+        return time.thread_time() - begun
 
-    # Four times the text may cost some more than four times the time, never sixteen.
-    assert seconds(bait * 4) < 10 * max(seconds(bait), 0.02)
+    # Four times the text may cost some more than four times the time, never sixteen; the best of
+    # three, since a collection of garbage in between is nobody's fault.
+    once, four_times = (min(seconds(bait * n) for _ in range(3)) for n in (1, 4))
+    assert four_times < 10 * max(once, 0.02)
 
 
 class Blind(Links):

@@ -127,12 +127,14 @@ def test_hostile_text_costs_linear_time(bait: str) -> None:
     def seconds(text: str) -> float:
         part = TextPart(pointer="/t", origin=Origin.MODEL, text=text)
         user = TextPart(pointer="/t", origin=Origin.USER, text=text)
-        begun = time.process_time()
+        begun = time.thread_time()
         Patterns().judge([part, user])
-        return time.process_time() - begun
+        return time.thread_time() - begun
 
-    # Four times the text may cost some more than four times the time, never sixteen.
-    assert seconds(bait * 4) < 10 * max(seconds(bait), 0.02)
+    # Four times the text may cost some more than four times the time, never sixteen; the best of
+    # three, since a collection of garbage in between is nobody's fault.
+    once, four_times = (min(seconds(bait * n) for _ in range(3)) for n in (1, 4))
+    assert four_times < 10 * max(once, 0.02)
 
 
 def test_names_are_unique_and_it_knows_its_known_answer() -> None:

@@ -139,10 +139,10 @@ def test_a_broken_middle_is_refused_or_decoded_but_never_anything_else(form: str
     ids=["png chunks", "jpeg segments", "webp chunks", "gif extensions", "gif blocks"],
 )
 def test_a_file_in_millions_of_pieces_is_refused_at_once(data: bytes) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(MediaError, match="truncated or broken"):
         decode(data, Limits())
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("form", FORMS)

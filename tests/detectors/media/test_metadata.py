@@ -176,6 +176,30 @@ def test_a_position_is_told_and_not_kept(name: str) -> None:
     assert found == (["The picture says where it was taken."] if named else [])
 
 
+def digits(kind: str, content: bytes) -> bytes:
+    """As ImageMagick writes it."""
+    written = content.hex()
+    lines = "\n".join(written[at : at + 72] for at in range(0, len(written), 72))
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text(f"Raw profile type {kind}", f"\n{kind}\n{len(content):8}\n{lines}\n", zip=True)
+    return saved("PNG", pnginfo=notes)
+
+
+def test_a_profile_in_digits_is_read_as_what_it_is() -> None:
+    block = exif(ExifTags.Base.ImageDescription, SECRET).tobytes()
+    assert metadata(digits("exif", block)).texts == [SECRET]
+    assert metadata(digits("APP1", block)).texts == [SECRET]
+    assert metadata(digits("xmp", XMP.format("", "", SECRET).encode())).texts == [SECRET]
+    camera = exif(ExifTags.Base.Model, "Pocket 3").tobytes()
+    assert metadata(digits("exif", camera)).texts == []
+    assert metadata(digits("exif", camera)[:-40]).texts == []
+
+
+def test_a_makers_own_binary_form_is_no_text() -> None:
+    block = exif(ExifTags.Base.MakerNote, b"bplist00\xd4Uflags Uvalue Ytimescale", 0x8769)
+    assert metadata(saved("JPEG", exif=block)).texts == []
+
+
 def test_what_a_camera_writes_is_no_sentence() -> None:
     block = exif(ExifTags.Base.Make, "Canon")
     for tag, value in (

@@ -191,6 +191,15 @@ def test_a_harmless_picture_shows_no_more_another_way(ocr: Ocr, draw: Draw) -> N
     assert set(texts(ocr, pinned(draw()))) <= {"ocr"}
 
 
+@pytest.mark.parametrize(("step", "method"), [(4, "ocr:faint"), (10, "ocr:faint"), (40, "ocr")])
+def test_what_a_person_hardly_sees_is_told_apart_though_it_is_read(
+    ocr: Ocr, step: int, method: str
+) -> None:
+    read = texts(ocr, pinned(png(faint(step=step))))
+    assert set(read) == {method}
+    assert likeness(INJECTION, read[method].text) > 0.9
+
+
 def test_a_faint_line_stands_where_it_is_painted_over(ocr: Ocr) -> None:
     part = pinned(png(faint(step=2)))
     boxes = [line.box for line in texts(ocr, part)["ocr:faint"].lines]

@@ -108,9 +108,9 @@ def test_a_million_records_are_read_in_a_minute(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/audit.db")
     keep(database, (_numbered(different[n % 200], n) for n in range(10_000)))
     database.close()
-    begun = time.process_time()
+    begun = time.thread_time()
     assert sum(1 for _ in read(str(database.path))) == 10_000
-    assert (time.process_time() - begun) * 100 < 60
+    assert (time.thread_time() - begun) * 100 < 60
 
 
 def _numbered(made: Record, number: int) -> Record:

@@ -18,6 +18,8 @@ AROUND: Final = 61
 
 SMALLEST_RANGE, LARGEST_RANGE = 2, 14
 """Levels of 255 within a tile: what differs by more, the plain reading sees."""
+EDGES: Final = 2
+"""Percent of a line's pixels, of the darkest and of the lightest, that are not looked at."""
 LEAST_FLAT, MOST_FLAT = 0.4, 0.97
 """Share of a tile's pixels that are as their neighbours: letters leave their paper flat."""
 SHORTEST_RUN, SHORTEST_COLOURED = 7, 10
@@ -36,6 +38,15 @@ def faint_looks(sent: Picture) -> Iterator[Look]:
         yield Look(METHOD, _strengthened(sent), elsewhere=True)
     elif faint_run(levels) >= SHORTEST_RUN:
         yield Look(METHOD, _strengthened(cv2.merge([levels] * 3)), elsewhere=True)
+
+
+def stands_out(line: Picture) -> bool:
+    """Whether the print of a line, cut out of its picture, differs from its paper as print does.
+
+    The plain reading reads fainter lines than a person sees.
+    """
+    low, high = np.percentile(line.reshape(-1, line.shape[-1]), (EDGES, 100 - EDGES), axis=0)
+    return bool(np.max(high - low) > LARGEST_RANGE)
 
 
 def _strengthened(picture: Picture) -> Picture:
