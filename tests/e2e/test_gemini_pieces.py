@@ -260,6 +260,25 @@ def test_after_an_error_that_may_pass_the_last_piece_may_come_again(
     assert kept(pair) == []
 
 
+def test_what_there_is_no_room_for_is_told_so_and_may_come_later(
+    model_url: str, upstream: Upstream, tmp_path: Path
+) -> None:
+    with running(tmp_path / "gate", "--upstream", model_url, body_limit="1024") as gate:
+        urls = [begin(gate) for _ in range(17)]
+        for url in urls[:16]:
+            assert told(bring(url, "upload", 0, b"x" * 1024)) == (200, "active")
+        got = bring(urls[16], "upload", 0, TOTAL[:9])
+        assert told(got) == (503, "")
+        assert "room" in got.json()["error"]["message"]
+        assert len(kept(gate)) == 16
+        assert told(bring(urls[16], "upload, finalize", 0, TOTAL)) == (200, "final")
+        bring(urls[0], "cancel")
+        url = begin(gate)
+        assert told(bring(url, "upload", 0, TOTAL[:9])) == (200, "active")
+        assert told(bring(url, "upload, finalize", 9, TOTAL[9:])) == (200, "final")
+        assert [sent(each)[2] for each in upstream.received] == [TOTAL, TOTAL]
+
+
 def test_gates_that_share_a_folder_take_each_others_pieces(
     model_url: str, upstream: Upstream, tmp_path: Path
 ) -> None:
