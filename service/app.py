@@ -28,6 +28,7 @@ from service.pipeline.google_uploads import GoogleUploads, ended
 from service.pipeline.handle import PASSED, Call, Ledger, Reply
 from service.pipeline.in_force import InForce
 from service.pipeline.pool import InspectionPool
+from service.pipeline.spool import NOWHERE, Spool
 from service.pipeline.uploads import Uploads, by
 from service.policy.compile import compile_policy
 from service.policy.resolve import Resolved, merge
@@ -86,7 +87,8 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
     ledger = Ledger(writer=_writer(settings), required=settings.audit_full == "refuse")
     gate = Desk(examiner, upstream, pool, fetcher, ledger)
     door = Door.of(settings, NEIGHBOURS if settings.neighbours else {})
-    google = GoogleUploads(settings.upload_key.get_secret_value(), settings.body_limit, upstream)
+    spool = Spool(settings.upload_folder or NOWHERE, settings.body_limit)
+    google = GoogleUploads(settings.upload_key.get_secret_value(), spool, upstream)
 
     @asynccontextmanager
     async def lifespan(served: FastAPI) -> AsyncIterator[None]:
@@ -124,9 +126,9 @@ def proxy(settings: Settings, examiner: Examiner, upstream_url: str) -> FastAPI:
                     method=head.method,
                     callers=door.callers,
                 )
-                call = google.call(call, head, request.url.scheme)
-                reply = await _unless_gone(request, gate.handle(call))
-                return _response(reply and ended(provider, reply))
+                async with google.taken(call, head, request.url.scheme) as taken:
+                    reply = await _unless_gone(request, gate.handle(taken.call))
+                    return _response(reply and await taken.ended(reply))
             with gate.passing() as trace:
                 passed = await _pass(head, body, upstream)
                 trace.status = trace.upstream_status = passed.status_code

@@ -7,6 +7,7 @@ GlassgateError
 │   ├── AmbiguousKey          400  API keys of different groups: whose the call is cannot be told
 │   ├── UnknownEndpoint       404  nothing here inspects this path
 │   ├── SlowBody              408  the body did not arrive in time
+│   ├── Conflict              409  another request works on the same upload
 │   ├── BodyTooLarge          413
 │   └── UnsupportedEncoding   415  a compressed body
 ├── Overloaded                503  the queue before inspection is full, or inspection overran
@@ -71,6 +72,13 @@ class SlowBody(RequestError):
 
     status = 408
     code = "request_timeout"
+
+
+class Conflict(RequestError):
+    """Another request works on the same upload."""
+
+    status = 409
+    code = "conflict"
 
 
 class BodyTooLarge(RequestError):

@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from service.admin.app import admin
 from service.crew import StartError, Supervisor
 from service.neighbours.ext_proc import extra
+from service.pipeline import spool
 from service.reload import LOOK_S as FILES_LOOK_S
 from service.reload import Reload
 from service.sandbox.app import sandbox
@@ -38,6 +39,7 @@ from service.store.files import Files
 __all__ = ["Ports", "StartError", "serve"]
 
 LOOK_S: Final = 0.1  # between two looks at the workers
+SWEEP_S: Final = 60.0  # between two looks for uploads that were not finished in time
 BACKLOG: Final = 2048
 
 
@@ -67,16 +69,19 @@ def serve(settings: Settings, started: Callable[[Ports], None]) -> None:
     policy = Reload(settings.policy, keeps=keeps, budget_s=settings.cases_budget_s)
     if settings.audit:
         Database(settings.audit).prepare()
-    folder = Path(tempfile.mkdtemp(prefix="glassgate-"))
+    spool.clear_left()
+    folder = Path(tempfile.mkdtemp(prefix=spool.OWN))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     files = settings.files or folder / "uploads"
-    own: dict[str, object] = {"files": files}
+    pieces = settings.upload_folder or folder / spool.PIECES
+    own: dict[str, object] = {"files": files, "upload_folder": pieces}
     if not settings.upload_key.get_secret_value():
         own["upload_key"] = SecretStr(Fernet.generate_key().decode())
     settings = settings.model_copy(update=own)
     try:
         Files(files)
-        asyncio.run(_serve(settings, policy, started))
+        with spool.in_use(pieces):
+            asyncio.run(_serve(settings, policy, started))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -100,12 +105,14 @@ async def _serve(settings: Settings, policy: Reload, started: Callable[[Ports], 
     policy.lead(supervisor)
     ending = threading.Event()
     watching: asyncio.Task[None] | None = None
+    sweeping = asyncio.create_task(_sweep(settings))
     try:
         servers.append(_listen(admin(supervisor, policy), operator))
         watching = asyncio.create_task(_watch_files(policy, ending))
         await _watch(supervisor, lambda: started(ports))
     finally:
         ending.set()
+        sweeping.cancel()
         await asyncio.to_thread(supervisor.stop)  # what an edit waits for is not waited for
         if watching is not None:
             await watching
@@ -143,6 +150,14 @@ async def _watch_files(policy: Reload, ending: threading.Event) -> None:
             await asyncio.to_thread(policy.look, ending)
         with suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), FILES_LOOK_S)
+
+
+async def _sweep(settings: Settings) -> None:
+    """Deletes, again and again, what was kept of uploads that were not finished in time."""
+    kept = spool.Spool(settings.upload_folder or spool.NOWHERE, settings.body_limit)
+    while True:
+        await asyncio.to_thread(kept.sweep)
+        await asyncio.sleep(SWEEP_S)
 
 
 def _listen(app: FastAPI, listener: socket.socket) -> _Quiet:

@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         description="32 bytes in base64 that the URLs of Gemini's uploads are sealed with; gates "
         "that share an address need the same, one alone makes its own",
     )
+    upload_folder: Path | None = Field(
+        None,
+        description="folder in which the pieces of Gemini's uploads over 8 MiB are kept until the "
+        "last one; gates that share an address need the same, one alone makes its own",
+    )
     cache: int = Field(4096, ge=0, description="verdicts that a worker remembers by content")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="level of the log: debug, info, warning or error"

@@ -65,6 +65,7 @@ READ = {
     "AUDIT_DAYS": ("7", 7.0),
     "AUDIT_ROWS": ("1000", 1000),
     "FILES": ("uploads", Path("uploads")),
+    "UPLOAD_FOLDER": ("pieces", Path("pieces")),
     "CACHE": ("0", 0),
     "LOG_LEVEL": ("debug", "debug"),
 }
@@ -120,7 +121,7 @@ WRONG = {
 
 
 ANYTHING = {
-    *("HOST", "ADMIN_HOST", "POLICY", "CHECKS", "FILES", "TENANT_HEADER"),
+    *("HOST", "ADMIN_HOST", "POLICY", "CHECKS", "FILES", "UPLOAD_FOLDER", "TENANT_HEADER"),
     *("AUDIT", "AUDIT_KEY", "AUDIT_KEY_FILE"),
 }
 
