@@ -19,7 +19,7 @@ from detectors.views.ocr import Ocr
 from tests.e2e.gate import ROOT, Gate, running
 from tests.e2e.messages import asked, picture
 from tests.e2e.upstream import Upstream
-from tests.pictures import opened, photo, png, receipt, written
+from tests.pictures import faint, opened, photo, png, receipt, written
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -206,6 +206,17 @@ def test_the_offending_line_is_painted_over_and_the_rest_stays(
     assert rows.size
     assert rows[-1] - rows[0] < 60
     assert upstream.last.json["messages"][0]["content"][0] == messages[0]["content"][0]
+
+
+def test_by_default_words_that_a_person_hardly_sees_do_not_reach_the_model(
+    gate: Gate, upstream: Upstream, ocr: Ocr
+) -> None:
+    ghost = png(faint("Two tickets for the evening show", step=6))
+    assert lines(ocr, ghost) == ["Two tickets for the evening show"]
+    with OpenAI(base_url=f"{gate.url}/v1", api_key="k", max_retries=0) as client:
+        assert ask(client, asked("What is this?", picture(ghost))) == "rewrite"
+    (sent,) = upstream.last.pictures()
+    assert lines(ocr, sent) == []
 
 
 @pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
