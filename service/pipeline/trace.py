@@ -106,7 +106,7 @@ class Trace:
         for finding in inspection.findings:
             self._note(finding, origins[finding.part])
         for run in inspection.runs:
-            self.spent("reveal" if run.detector in self.views else "judge", run.ms)
+            self.spent("reveal" if run.owner in self.views else "judge", run.ms)
 
     def decided(self, decision: Decision, stage: Stage) -> None:
         """Notes a decision. A rewritten request stays one, whatever its answer was."""

@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 from PIL import Image, ImageDraw, ImageFont
 
-from detectors.contract.detector import SelfCheckError
+from detectors.contract.detector import Budget, SelfCheckError, Unlimited
 from detectors.contract.exchange import ImagePart, Line, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import Limits, decode, flatten, upright
 from detectors.views.ocr.engine import OcrEngine
@@ -63,6 +63,10 @@ class Ocr:
         return isinstance(part, ImagePart)
 
     def reveal(self, part: Part) -> Sequence[Part]:
+        """As ``look``, with no limit."""
+        return self.look(part, Unlimited())
+
+    def look(self, part: Part, budget: Budget) -> Sequence[Part]:
         """One text part of all lines in reading order, or nothing where no text was read.
 
         What only another look shows is a part of its own (``ocr:faint``; see ``hidden.py``).
@@ -74,7 +78,7 @@ class Ocr:
         sent = bgr(flatten(upright(decode(part.data, Limits()))))
         every = read(self._engine, sent, self._most_lines)
         read_by = {self.name: [line for line in every if _legible(line)]}
-        for method, lines in hidden_lines(self._engine, part, sent, read_by[self.name]):
+        for method, lines in hidden_lines(self._engine, part, sent, read_by[self.name], budget):
             read_by.setdefault(method, []).extend(lines)
         found: list[Part] = [
             _text(part, method, lines) for method, lines in read_by.items() if lines
