@@ -109,7 +109,7 @@ def revealed(
     """
     asked = OpenAIChat().read(strict_json.parse(asking(question, files)))
     inspection = inspector.inspect(pin(asked, (), Limits()), math.inf)
-    ms = [run.ms for run in inspection.runs if run.detector == Ocr.name]
+    ms = [run.ms for run in inspection.runs if run.owner == Ocr.name]
     return inspection.parts, sum(ms) if ms else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TypeVar
 
 from detectors.contract.detector import Detector
@@ -32,6 +33,14 @@ def content_key(detector: Detector, part: TextPart | ImagePart | DocumentPart) -
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """What a view derived from a part, and the names of the looks that it took at it."""
+
+    parts: tuple[Part, ...]
+    looks: tuple[str, ...] = ()
+
+
 class VerdictCache:
     """The last ``size`` answers of views and checks, in process; thread-safe. 0 keeps nothing."""
 
@@ -39,7 +48,7 @@ class VerdictCache:
         self._size = size
         self._lock = threading.Lock()
         self._findings: OrderedDict[str, tuple[Finding, ...]] = OrderedDict()
-        self._parts: OrderedDict[str, tuple[Part, ...]] = OrderedDict()
+        self._revealed: OrderedDict[str, Revealed] = OrderedDict()
 
     def findings(self, key: str) -> tuple[Finding, ...] | None:
         """What a check found in this content, or None if it has not judged it."""
@@ -48,12 +57,12 @@ class VerdictCache:
     def put_findings(self, key: str, found: tuple[Finding, ...]) -> None:
         self._put(self._findings, key, found)
 
-    def parts(self, key: str) -> tuple[Part, ...] | None:
+    def revealed(self, key: str) -> Revealed | None:
         """What a view derived from this content, or None if it has not read it."""
-        return self._get(self._parts, key)
+        return self._get(self._revealed, key)
 
-    def put_parts(self, key: str, derived: tuple[Part, ...]) -> None:
-        self._put(self._parts, key, derived)
+    def put_revealed(self, key: str, revealed: Revealed) -> None:
+        self._put(self._revealed, key, revealed)
 
     def _get(self, store: OrderedDict[str, V], key: str) -> V | None:
         with self._lock:

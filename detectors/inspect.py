@@ -9,12 +9,20 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
-from detectors.cache import VerdictCache, content_key
-from detectors.contract.detector import Check, Comparison, Detector, DetectorError, View
+from detectors.cache import Revealed, VerdictCache, content_key
+from detectors.contract.detector import (
+    Check,
+    Comparison,
+    Detector,
+    DetectorError,
+    Looking,
+    View,
+)
 from detectors.contract.exchange import (
     DocumentPart,
     Exchange,
@@ -31,6 +39,8 @@ from detectors.views.ocr.hidden import UNSENT
 
 MOST_PARTS: Final = 2048  # with the derived ones: a request may not cost without bound
 MOST_DEPTH: Final = 4  # of views upon views
+T = TypeVar("T")
+
 BATCH: Final = 32  # texts a check judges at once; the deadline is looked at between batches
 
 
@@ -39,6 +49,7 @@ class _Sheet:
     """One inspection while it is being written."""
 
     deadline: float
+    picture_s: float
     parts: list[Part] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
@@ -61,8 +72,44 @@ class _Sheet:
         root = self.roots[part.key]
         self.gaps.setdefault(root, Gap(part=root, kind=kind, reason=reason))
 
-    def late(self) -> bool:
-        return time.monotonic() > self.deadline
+    def late(self, part: Part | None = None) -> str:
+        """Why nothing more may begin, of this part if one is named; empty while it may."""
+        if time.monotonic() > self.deadline:
+            return "deadline"
+        if isinstance(part, ImagePart) and self.spent_s[part.key] > self.picture_s:
+            return "the picture's budget is spent"
+        return ""
+
+    @contextmanager
+    def spending(self, part: Part) -> Iterator[None]:
+        """Counts what the block computes as spent on the part."""
+        computed = time.thread_time()
+        try:
+            yield
+        finally:
+            self.spent_s[part.key] += time.thread_time() - computed
+
+
+@dataclass(slots=True)
+class _Looks:
+    """The looks of a view at a part: the milliseconds of each, and why some did not begin."""
+
+    part: Part
+    sheet: _Sheet
+    ms: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def spend(self, run: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:
+        self.ms.setdefault(run, 0.0)
+        if reason := self.sheet.late(self.part):
+            self.left_out[run] = reason
+            return ()
+        begun = time.perf_counter()
+        try:
+            with self.sheet.spending(self.part):
+                return look()
+        finally:
+            self.ms[run] += _ms(begun)
 
 
 class Inspector:
@@ -76,8 +123,10 @@ class Inspector:
         *,
         picture_s: float = math.inf,
     ) -> None:
-        """``picture_s`` are the seconds of computing after which no view of a picture begins.
+        """``picture_s`` are seconds of computing after which no view or look of a picture begins.
 
+        The plain reading of a view that looks in several ways is not among them: the more text a
+        picture honestly holds, the longer that takes.
         They are the thread's own, so a picture is decided alike on a busy machine. A list of views
         that has the cheap ones first leaves out little.
 
@@ -112,7 +161,7 @@ class Inspector:
 
         A view or check that has begun is not interrupted: a deadline holds between runs.
         """
-        sheet = _Sheet(deadline=time.monotonic() + timeout_s)
+        sheet = _Sheet(deadline=time.monotonic() + timeout_s, picture_s=self._picture_s)
         own = list(exchange.parts())
         for part in own:
             sheet.add(part)
@@ -149,26 +198,24 @@ class Inspector:
                 self._reveal(child, sheet, depth + 1)
 
     def _derive(self, view: View, part: Part, sheet: _Sheet) -> Sequence[Part]:
-        if sheet.late():
-            sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "deadline")
+        if reason := sheet.late(part):
+            sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, reason)
             return ()
-        if isinstance(part, ImagePart) and sheet.spent_s[part.key] > self._picture_s:
-            sheet.run(part, view.name, Outcome.TIMED_OUT, 0.0, "the picture's budget is spent")
-            return ()
-        begun, computed = time.perf_counter(), time.thread_time()
+        begun, looks = time.perf_counter(), _Looks(part, sheet)
         key = content_key(view, part) if isinstance(part, ImagePart | DocumentPart) else ""
-        derived: Sequence[Part] | None = self._cache.parts(key) if key else None
-        if derived is None:
+        known = self._cache.revealed(key) if key else None
+        if known is not None:
+            derived: Sequence[Part] = known.parts
+            looks.ms.update(dict.fromkeys(known.looks, 0.0))
+        else:
             try:
-                derived = view.reveal(part)
+                derived = _revealed(view, part, looks)
             except Exception as error:  # noqa: BLE001 - whatever a view meets, the run has failed
                 sheet.run(part, view.name, Outcome.FAILED, _ms(begun), _reason(error))
                 return ()
-            finally:
-                sheet.spent_s[part.key] += time.thread_time() - computed
-            if key:
-                self._cache.put_parts(key, tuple(derived))
-        sheet.run(part, view.name, Outcome.FOUND if derived else Outcome.CLEAN, _ms(begun))
+            if key and not looks.left_out:
+                self._cache.put_revealed(key, Revealed(tuple(derived), tuple(looks.ms)))
+        _take_down(view, looks, derived, _ms(begun))
         return [
             replace(child, pointer=part.pointer, parent=part.key, call=part.call)
             for child in derived
@@ -192,9 +239,9 @@ class Inspector:
         self, check: Check, batch: Sequence[tuple[str, list[TextPart]]], sheet: _Sheet
     ) -> None:
         """Judges each distinct text once; a text that fails does not take the others with it."""
-        if sheet.late():
+        if reason := sheet.late():
             for text in (text for _, same in batch for text in same):
-                sheet.run(text, check.name, Outcome.TIMED_OUT, 0.0, "deadline")
+                sheet.run(text, check.name, Outcome.TIMED_OUT, 0.0, reason)
             return
         begun = time.perf_counter()
         try:
@@ -211,6 +258,25 @@ class Inspector:
         for (key, same), found in zip(batch, judged, strict=True):
             self._cache.put_findings(key, tuple(found))
             _settle(check, same, found, share, sheet)
+
+
+def _revealed(view: View, part: Part, looks: _Looks) -> Sequence[Part]:
+    if isinstance(view, Looking):
+        return view.look(part, looks)
+    with looks.sheet.spending(part):
+        return view.reveal(part)
+
+
+def _take_down(view: View, looks: _Looks, derived: Sequence[Part], ms: float) -> None:
+    """The runs of a view over a part: its own, and one for each look."""
+    part, sheet, methods = looks.part, looks.sheet, {child.method for child in derived}
+    own = Outcome.FOUND if methods - looks.ms.keys() else Outcome.CLEAN
+    sheet.run(part, view.name, own, round(ms - sum(looks.ms.values()), 3))
+    for name, spent in looks.ms.items():
+        reason = looks.left_out.get(name, "")
+        shown = Outcome.FOUND if name in methods else Outcome.CLEAN
+        outcome = Outcome.TIMED_OUT if reason else shown
+        sheet.run(part, name, outcome, round(spent, 3), reason)
 
 
 def _beside(check: Check, exchange: Exchange) -> Check:

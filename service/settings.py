@@ -66,10 +66,10 @@ class Settings(BaseSettings):
         description="seconds an inspection may take; what is left counts as not inspected",
     )
     picture_budget_s: float = Field(
-        2.0,
+        10.0,
         gt=0,
-        description="seconds of computing after which no view of a picture begins; "
-        "what is left counts as not inspected",
+        description="seconds of computing, without the plain reading of its text, after which no "
+        "view of a picture and no other look at it begins; what is left counts as not inspected",
     )
     cases_budget_s: float = Field(
         30.0,

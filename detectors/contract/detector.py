@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 from detectors.contract.exchange import Part, Shown, TextPart
 from detectors.contract.finding import Finding
+
+T = TypeVar("T")
 
 
 class Detector(Protocol):
@@ -34,6 +36,37 @@ class View(Detector, Protocol):
         """The parts derived from it, each with ``parent`` and ``method``; empty if none.
 
         Raises any exception when the part could not be read: the run then counts as failed.
+        """
+        ...
+
+
+class Budget(Protocol):
+    """What the looks of a view at one part may cost together; it takes each down as a run."""
+
+    def spend(self, run: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:
+        """What the look shows; nothing, and a run that timed out, where it may not begin any more.
+
+        ``run`` is its name after the view's: ``ocr:faint``. Looks of one name are one run.
+        """
+        ...
+
+
+class Unlimited:
+    """A budget that is never spent, and takes nothing down."""
+
+    def spend(self, run: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:  # noqa: ARG002
+        """What the look shows."""
+        return look()
+
+
+@runtime_checkable
+class Looking(View, Protocol):
+    """A view that may look in several ways, each a run of its own."""
+
+    def look(self, part: Part, budget: Budget) -> Sequence[Part]:
+        """As ``reveal``, within a budget for all but the plain reading, which is made whole.
+
+        What only a look shows has that run's name as its ``method``.
         """
         ...
 

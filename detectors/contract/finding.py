@@ -37,13 +37,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One (part x detector), how it ended, why if it did not finish, and its milliseconds."""
+    """One (part x detector), how it ended, why if it did not finish, and its milliseconds.
+
+    A look of a view has a name after the view's (``ocr:faint``), and its milliseconds are not among
+    the view's own.
+    """
 
     part: str
     detector: str
     outcome: Outcome
     ms: float
     reason: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The name by which policies know the detector: the view's, of a look."""
+        return self.detector.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from service.store.record import recorded
 from service.store.retention import DAY_S
 from service.store.writer import Writer
 from service.telemetry import audit, metrics
-from service.telemetry.audit import Record, Seen
+from service.telemetry.audit import Ran, Record, Seen
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +58,7 @@ class Trace:
     severity: Severity | None = None
     tags: tuple[str, ...] = ()
     ms: dict[str, float] = field(default_factory=dict)
+    runs: dict[str, Ran] = field(default_factory=dict)
     records: list[tuple[Kept, bytes]] = field(default_factory=list)
     capturing: Capturing = field(default_factory=Capturing)
 
@@ -106,7 +107,9 @@ class Trace:
         for finding in inspection.findings:
             self._note(finding, origins[finding.part])
         for run in inspection.runs:
-            self.spent("reveal" if run.detector in self.views else "judge", run.ms)
+            self.spent("reveal" if run.owner in self.views else "judge", run.ms)
+            ran = self.runs.get(run.detector, Ran(detector=run.detector))
+            self.runs[run.detector] = ran.and_one(run.outcome.value, run.ms)
 
     def decided(self, decision: Decision, stage: Stage) -> None:
         """Notes a decision. A rewritten request stays one, whatever its answer was."""
@@ -204,6 +207,7 @@ class Trace:
             inspected=self.inspected,
             gaps=tuple((gap.kind, gap.reason) for gap in self.gaps),
             ms={verb: round(ms, 3) for verb, ms in list(self.ms.items())},
+            runs=tuple(self.runs.values()),
             upstream_status=self.upstream_status,
             policy=self.policy,
             scope=self.decision.scope if self.decision else "",

@@ -77,7 +77,7 @@ class Facts:
             highest |= {label: each for label, each in scores.items() if each > highest[label]}
         self._highest = highest
         unfinished = [run for run in inspection.runs if run.outcome in OPENABLE]
-        self._unsearched = {run.part for run in unfinished if run.detector == FACES}
+        self._unsearched = {run.part for run in unfinished if run.owner == FACES}
         self.gaps, self.opened = inspection.coverage.gaps, tuple[str, ...]()
         if asked.fail_open and self.gaps:
             self.gaps, self.opened = self._open(inspection, unfinished, frozenset(asked.fail_open))
@@ -86,7 +86,7 @@ class Facts:
             **self._present(exchange, inspection),
             "complete": not self.gaps,
             "gaps": [gap.kind for gap in self.gaps],
-            "failed": sorted({run.detector for run in unfinished}),
+            "failed": sorted({run.owner for run in unfinished}),
             "dialect": exchange.dialect,
             "model": exchange.model,
             "stream": exchange.stream,
@@ -144,7 +144,7 @@ class Facts:
         }
         causes: dict[str, set[str]] = {}
         for each in unfinished:
-            causes.setdefault(roots.get(each.part, each.part), set()).add(each.detector)
+            causes.setdefault(roots.get(each.part, each.part), set()).add(each.owner)
         opened = {
             gap.part
             for gap in inspection.coverage.gaps

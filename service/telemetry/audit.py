@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -32,6 +32,23 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """The runs of a detector, or of one look of a view, in one call: their time and how they ended.
+
+    ``outcomes`` tells how many ended so: clean, found, skipped, failed, timed_out.
+    """
+
+    detector: str
+    ms: float = 0.0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+    def and_one(self, outcome: str, ms: float) -> Ran:
+        """These and one more."""
+        counted = {**self.outcomes, outcome: self.outcomes.get(outcome, 0) + 1}
+        return Ran(detector=self.detector, ms=self.ms + ms, outcomes=counted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What is remembered of one request.
 
@@ -42,8 +59,8 @@ class Record:
     whose failure the policy let pass. ``severity`` is the highest of all rules that matched, empty
     if none did, and ``tags`` are theirs. ``findings`` holds one entry for each label and origin.
     ``seen`` and ``inspected`` count parts of both stages; ``gaps`` says as (kind, reason) what was
-    not inspected. ``ms`` is milliseconds by verb, ``total`` included. ``upstream_status`` is None
-    if the model's server gave no answer.
+    not inspected. ``ms`` is milliseconds by verb, ``total`` included, and ``runs`` what each
+    detector took of them. ``upstream_status`` is None if the model's server gave no answer.
     ``policy`` is the hash of the policy that decided, ``scope`` the id of its scope, if one did.
     """
 
@@ -66,6 +83,7 @@ class Record:
     inspected: int
     gaps: tuple[tuple[str, str], ...]
     ms: Mapping[str, float]
+    runs: tuple[Ran, ...]
     upstream_status: int | None
     policy: str
     scope: str
@@ -107,6 +125,10 @@ def _fields(r: Record) -> dict[str, object]:
             for (kind, reason), parts in gaps.most_common(_MOST)
         ],
         "ms": {_word(verb): round(ms, 1) for verb, ms in islice(r.ms.items(), _MOST)},
+        "runs": {
+            _word(ran.detector): {"ms": round(ran.ms, 1), **ran.outcomes}
+            for ran in islice(r.runs, _MOST)
+        },
         "upstream_status": r.upstream_status,
         "policy": _word(r.policy),
         "scope": _word(r.scope),

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from detectors.contract.exchange import Origin
 from detectors.contract.labels import LABELS
-from service.telemetry.audit import Record
+from service.telemetry.audit import Ran, Record
 
 VERBS: Final = ("read", "pin", "reveal", "judge", "decide", "act", "send", "guard", "total")
 ACTIONS: Final = ("forward", "rewrite", "refuse", "error")
@@ -58,6 +58,17 @@ VERB_SECONDS: Final = Histogram(
 )
 ADDED_SECONDS: Final = Histogram(
     "glassgate_added_seconds", "Time of a request without its upstream's.", buckets=_BUCKETS
+)
+RUNS: Final = Counter(
+    "glassgate_runs",
+    "Runs of a detector, or of a look, over a part.",
+    ["detector", "outcome"],
+)
+DETECTOR_SECONDS: Final = Histogram(
+    "glassgate_detector_seconds",
+    "Time of a detector, or of a look, in a request in which it ran.",
+    ["detector"],
+    buckets=_BUCKETS,
 )
 QUEUE_DEPTH: Final = Gauge(
     "glassgate_queue_depth", "Inspections that run or wait.", multiprocess_mode="livesum"
@@ -117,6 +128,7 @@ def observe(r: Record) -> None:
     for kind, _reason in r.gaps:
         _of(GAPS, kind).inc()
     _observe_time(r.ms)
+    _observe_runs(r.runs)
     if r.error:
         _of(REJECTED, r.error).inc()
     if r.upstream_status is not None:
@@ -131,6 +143,13 @@ def _observe_time(ms: Mapping[str, float]) -> None:
             _of(VERB_SECONDS, verb).observe(ms[verb] / 1000)
     if "total" in ms:
         ADDED_SECONDS.observe(max(0.0, ms["total"] - ms.get("send", 0.0)) / 1000)
+
+
+def _observe_runs(runs: Iterable[Ran]) -> None:
+    for ran in runs:
+        _of(DETECTOR_SECONDS, ran.detector).observe(ran.ms / 1000)
+        for outcome, count in ran.outcomes.items():
+            _of(RUNS, ran.detector, outcome).inc(count)
 
 
 def expect(

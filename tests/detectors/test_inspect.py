@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 
 from detectors.cache import VerdictCache
-from detectors.contract.detector import DetectorError
+from detectors.contract.detector import Budget, DetectorError
 from detectors.contract.exchange import (
     CallRef,
     DocumentPart,
@@ -258,6 +259,94 @@ def test_no_view_of_a_picture_begins_after_its_budget(
     assert [run.outcome for run in of_pictures if run.part == "/a"] == outcomes
     assert [run.outcome for run in of_pictures if run.part == "/b"] == ["found", "found"]
     assert [(each.part, each.kind) for each in seen.coverage.gaps] == ([("/a", gap)] if gap else [])
+
+
+@dataclass
+class Peeker(Reader):
+    """A view with three looks, of which two are of one name; ``acts`` says what each does."""
+
+    name: str = "peeker"
+    words: dict[bytes, str] = field(default_factory=dict)
+
+    def look(self, part: Part, budget: Budget) -> Sequence[Part]:
+        own, shown = self.reveal(part), list[str]()
+        for look in (b"deep", b"wide", b"deep too"):
+            run = f"peeker:{look[:4].decode()}"
+            shown += [run for _ in budget.spend(run, partial(self._peek, look))]
+        return [*own, *(replace(own[0], method=run) for run in dict.fromkeys(shown))]
+
+    def _peek(self, look: bytes) -> Sequence[str]:
+        self.read.append(look)
+        self.acts.get(look, lambda: None)()
+        return [self.words[look]] if look in self.words else []
+
+
+CLEAN_LOOKS = {"peeker": "found", "peeker:deep": "clean", "peeker:wide": "clean"}
+PEEKS: dict[str, tuple[Peeker, float, dict[str, str], list[bytes]]] = {
+    "nothing is shown": (Peeker(), 9, CLEAN_LOOKS, [b"deep", b"wide", b"deep too"]),
+    "one shows something": (
+        Peeker(words={b"wide": "words"}),
+        9,
+        {**CLEAN_LOOKS, "peeker:wide": "found"},
+        [b"deep", b"wide", b"deep too"],
+    ),
+    "the first spends the budget": (
+        Peeker(acts={b"deep": computing(0.2)}),
+        0.05,
+        {**CLEAN_LOOKS, "peeker:deep": "timed_out", "peeker:wide": "timed_out"},
+        [b"deep"],
+    ),
+    "the second spends it": (
+        Peeker(acts={b"wide": computing(0.2)}, words={b"deep": "words"}),
+        0.05,
+        {**CLEAN_LOOKS, "peeker:deep": "timed_out"},
+        [b"deep", b"wide"],
+    ),
+    "waiting spends nothing": (
+        Peeker(acts={b"deep": lambda: time.sleep(0.2)}),
+        0.05,
+        CLEAN_LOOKS,
+        [b"deep", b"wide", b"deep too"],
+    ),
+    "the plain reading spends nothing": (
+        Peeker(acts={b"x": computing(0.2)}),
+        0.05,
+        CLEAN_LOOKS,
+        [b"deep", b"wide", b"deep too"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PEEKS)
+def test_each_look_is_a_run_within_the_budget_also_from_the_cache(case: str) -> None:
+    view, budget_s, outcomes, looked = PEEKS[case]
+    inspector = Inspector([view], [], VerdictCache(9), picture_s=budget_s)
+    late = "timed_out" in outcomes.values()
+    for times in (1, 2):
+        seen = inspector.inspect(exchange((image(b"x"),), role=Role.TOOL), 60)
+        of_picture = {run.detector: run.outcome for run in seen.runs if run.part == "/i"}
+        assert of_picture == outcomes
+        assert [gap.kind for gap in seen.coverage.gaps] == ["timed_out"] * late
+        assert [look for look in view.read if look != b"x"] == looked * (times if late else 1)
+
+
+def test_the_deadline_of_an_inspection_ends_the_looks_too() -> None:
+    view = Peeker(acts={b"x": lambda: time.sleep(0.3)})
+    seen = Inspector([view], []).inspect(exchange((image(b"x"),), role=Role.TOOL), 0.2)
+    assert [(run.detector, run.outcome) for run in seen.runs] == [
+        ("peeker", "found"),
+        ("peeker:deep", "timed_out"),
+        ("peeker:wide", "timed_out"),
+    ]
+
+
+def test_a_look_has_its_own_milliseconds_and_its_view_the_rest() -> None:
+    view = Peeker(acts={b"wide": lambda: time.sleep(0.1), b"x": lambda: time.sleep(0.3)})
+    seen = Inspector([view], []).inspect(exchange((image(b"x"),), role=Role.TOOL), 60)
+    ms = {run.detector: run.ms for run in seen.runs}
+    assert ms["peeker:deep"] < 50
+    assert 100 <= ms["peeker:wide"] < 250
+    assert ms["peeker"] >= 300
 
 
 def test_every_required_run_is_there_once() -> None:

@@ -10,7 +10,7 @@ from openai import OpenAI
 
 from tests.e2e.gate import Gate
 from tests.e2e.messages import asked, picture
-from tests.pictures import jpeg, photo, png, receipt, written
+from tests.pictures import faint, jpeg, photo, png, receipt, written
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -44,3 +44,21 @@ def test_a_worker_stays_small(gate: Gate, client: OpenAI) -> None:
         )
     (worker,) = gate.workers()
     assert megabytes(worker) < MOST_MEGABYTES
+
+
+def test_the_log_and_the_metrics_tell_what_each_look_at_a_picture_cost(
+    gate: Gate, client: OpenAI
+) -> None:
+    message = asked("What is this?", picture(png(faint("A quiet street in the old town", step=3))))
+    for times in (1, 2):  # the second time is remembered
+        before = gate.counted("glassgate_runs_total", detector="ocr:faint", outcome="found")
+        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:faint")
+        got = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=message)
+        runs = gate.logged(got.headers["x-glassgate-id"])["runs"]
+        assert runs["ocr"]["clean"] == runs["ocr:faint"]["found"] == 1
+        assert "ocr:texture" not in runs
+        after = gate.counted("glassgate_runs_total", detector="ocr:faint", outcome="found")
+        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:faint") - spent
+        assert after == before + 1
+        assert spent == pytest.approx(runs["ocr:faint"]["ms"] / 1000, abs=1e-3)
+        assert (spent > 0) == (times == 1)

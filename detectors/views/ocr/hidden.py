@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import partial
 from typing import Final
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from detectors.contract.detector import Budget
 from detectors.contract.exchange import ImagePart
 from detectors.media.decode import Limits, MediaError, decode, flatten, inspect_header, upright
 from detectors.views.ocr.detect import Picture, Quad
@@ -50,16 +52,17 @@ two that stand in the same place: there the second is the first, read worse."""
 
 
 def hidden_lines(
-    engine: OcrEngine, part: ImagePart, sent: Picture, known: Sequence[Reading]
+    engine: OcrEngine, part: ImagePart, sent: Picture, known: Sequence[Reading], budget: Budget
 ) -> Iterator[tuple[str, list[Reading]]]:
     """What other looks show that is not among the known lines, and each look's method.
 
-    Places are in pixels of the picture that is sent.
+    Places are in pixels of the picture that is sent. A look whose gate is closed is no run. The
+    gates are asked whatever is left of the budget: only a look that one opened counts as missed.
     """
     seen = list(known)
     found: dict[str, list[Reading]] = {}
     for look in looks(part, sent):
-        lines = _read(engine, look, sent, seen)
+        lines = budget.spend(look.method, partial(_read, engine, look, sent, seen))
         seen += lines
         found.setdefault(look.method, []).extend(lines)
     for method, lines in found.items():

@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 from PIL import Image, ImageDraw, ImageFont
 
-from detectors.contract.detector import SelfCheckError
+from detectors.contract.detector import Budget, SelfCheckError, Unlimited
 from detectors.contract.exchange import ImagePart, Line, OpaquePart, Origin, Part, TextPart
 from detectors.media.decode import Limits, decode, flatten, upright
 from detectors.views.ocr.detect import Picture
@@ -66,6 +66,10 @@ class Ocr:
         return isinstance(part, ImagePart)
 
     def reveal(self, part: Part) -> Sequence[Part]:
+        """As ``look``, with no limit."""
+        return self.look(part, Unlimited())
+
+    def look(self, part: Part, budget: Budget) -> Sequence[Part]:
         """One text part of all lines in reading order, or nothing where no text was read.
 
         What only another look shows is a part of its own (``ocr:alpha``; see ``hidden.py``), and
@@ -81,7 +85,7 @@ class Ocr:
         read_by: dict[str, list[Reading]] = {}
         for method, lines in (
             (self.name, legible),
-            *hidden_lines(self._engine, part, sent, legible),
+            *hidden_lines(self._engine, part, sent, legible, budget),
         ):
             for line in lines:
                 own = _seen(sent, line) if method in {self.name, FAINT} else method

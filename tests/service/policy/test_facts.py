@@ -138,6 +138,8 @@ OPENED = [
     ([failed(PHOTO, "ocr")], [], ("ocr",)),
     ([failed(PHOTO, "ocr", Outcome.TIMED_OUT)], [], ("ocr",)),
     ([failed(PHOTO, "ocr", Outcome.SKIPPED)], [], ("ocr",)),
+    ([failed(PHOTO, "ocr:faint", Outcome.TIMED_OUT)], [], ("ocr",)),
+    ([failed(PHOTO, "qr:faint", Outcome.TIMED_OUT)], [], None),
     ([failed(PHOTO, "ocr"), failed(NOTE, "judge")], [], ("judge", "ocr")),
     ([failed(NOTE, "classifier")], [], None),
     ([failed(PHOTO, "ocr"), failed(NOTE, "classifier")], [], None),

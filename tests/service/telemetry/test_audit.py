@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from service.telemetry import audit, lines
-from service.telemetry.audit import UNFIT, Record, Seen
+from service.telemetry.audit import UNFIT, Ran, Record, Seen
 
 ORDINARY = Record(
     id="01JD3Z0000000000000000000",
@@ -35,6 +35,10 @@ ORDINARY = Record(
     inspected=2,
     gaps=(("audio", "not inspected yet"), ("audio", "not inspected yet")),
     ms={"read": 0.31, "total": 41.26},
+    runs=(
+        Ran(detector="ocr", ms=30.04, outcomes={"found": 2}),
+        Ran(detector="ocr:faint", outcomes={"clean": 1, "timed_out": 1}),
+    ),
     upstream_status=None,
     policy="9f2c41aa",
     scope="school",
@@ -91,6 +95,10 @@ def test_the_line_says_what_was_decided_and_why(capsys: pytest.CaptureFixture[st
         "coverage": "2/3",
         "gaps": [{"kind": "audio", "reason": "not inspected yet", "parts": 2}],
         "ms": {"read": 0.3, "total": 41.3},
+        "runs": {
+            "ocr": {"ms": 30.0, "found": 2},
+            "ocr:faint": {"ms": 0.0, "clean": 1, "timed_out": 1},
+        },
         "upstream_status": None,
         "policy": "9f2c41aa",
         "scope": "school",
@@ -115,6 +123,7 @@ def test_no_field_can_hold_payload(payload: str, capsys: pytest.CaptureFixture[s
         "str": payload,
         "tuple[str, ...]": (payload,) * 500,
         "tuple[Seen, ...]": (Seen(label=payload, origin=payload, score=0.5),) * 500,
+        "tuple[Ran, ...]": (Ran(detector=payload),) * 500,
         "tuple[tuple[str, str], ...]": tuple((f"{payload}{n}", payload) for n in range(500)),
         "Mapping[str, float]": {f"{payload}{n}": 1.0 for n in range(500)},
     }
@@ -212,7 +221,7 @@ def test_an_unknown_level_is_named() -> None:
 
 WRITER = """
 from service.telemetry import audit, lines
-from service.telemetry.audit import Record, Seen
+from service.telemetry.audit import Ran, Record, Seen
 
 lines.configure("info")
 for _ in range(300):

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from service.telemetry.audit import Record, Seen
+from service.telemetry.audit import Ran, Record, Seen
 
 FORWARDED = Record(
     id="1",
@@ -36,6 +36,7 @@ FORWARDED = Record(
     inspected=3,
     gaps=(),
     ms={"read": 0.4, "judge": 20.0, "send": 700.0, "total": 740.0},
+    runs=(),
     upstream_status=200,
     policy="aa",
     scope="",
@@ -57,6 +58,10 @@ REFUSED = replace(
 )
 GAPPED = replace(
     REFUSED, rules=("coverage",), seen=4, inspected=2, gaps=(("audio", "r"), ("remote_image", "r"))
+)
+LOOKED = (
+    Ran(detector="ocr", ms=600.0, outcomes={"found": 2}),
+    Ran(detector="ocr:faint", ms=200.0, outcomes={"clean": 1, "timed_out": 1}),
 )
 UNREACHABLE = replace(
     FORWARDED, action="error", error="upstream_unreachable", status=502, upstream_status=None
@@ -163,6 +168,18 @@ OBSERVED: dict[str, tuple[list[Record], dict[str, float]]] = {
             "glassgate_parts_inspected_total": 2,
             'glassgate_gaps_total{kind="audio"}': 1,
             'glassgate_gaps_total{kind="remote_image"}': 1,
+        },
+    ),
+    "runs of a view and of its looks": (
+        [replace(FORWARDED, runs=LOOKED), replace(FORWARDED, runs=LOOKED[:1])],
+        {
+            'glassgate_runs_total{detector="ocr",outcome="found"}': 4,
+            'glassgate_runs_total{detector="ocr:faint",outcome="clean"}': 1,
+            'glassgate_runs_total{detector="ocr:faint",outcome="timed_out"}': 1,
+            'glassgate_detector_seconds_count{detector="ocr"}': 2,
+            'glassgate_detector_seconds_sum{detector="ocr"}': 1.2,
+            'glassgate_detector_seconds_count{detector="ocr:faint"}': 1,
+            'glassgate_detector_seconds_sum{detector="ocr:faint"}': 0.2,
         },
     ),
     "errors of ours and of the upstream": (
