@@ -191,7 +191,7 @@ ENGLISH: Final = (
         r"messages?|input|e-?mails?|address|files?|details))\b[^.\n]{0,25}\b(?:to|at|as|in)\b"
     ),
     r"!\[[^\]\n]{0,60}\]\(https?:",
-    rf"{_HERE}(?:transfer|wire)\s(?:\d|[$€£]|the (?:funds|money|balance|amount))",
+    r"(?:^|[.!?\n]\s{0,3})(?:transfer|wire)\s(?:\d|[$€£]|the (?:funds|money|balance|amount))",
     # Marks and praise.
     (
         r"\b(?:give|assign|award)\s(?:this|the|it|him|her|them|me)\b[^.\n]{0,30}?\b(?:full marks|(?:perfect|top|"
@@ -229,7 +229,7 @@ OTHERS: Final = (
         r"(?:输出|显示|泄露|打印|复述|公开|说出|重复|给出|列出|发送)[^。\n]{0,10}(?:系统提示|提示词|系统指令|隐藏指令|初始指令|"
         r"内部指令|上面的(?:内容|文字))"
     ),
-    r"(?:助手|模型|(?<![A-Za-z])AI|人工智能|智能体|GPT)(?:[，,：:、！!]|请|必须|应当|应该|务必|需要|不得|不要|只能)",
+    r"(?:助手|模型|(?<![A-Za-z])AI|人工智能|智能体|GPT)(?:[，,：:、！!]\s?[\u4e00-\u9fff]|请|必须|应当|应该|务必|需要|不得|不要|只能)",
     (
         r"从现在(?:起|开始)[，,]?(?:你(?:是|必须|只能|将|不再|没有)|对所有|所有|一律|只)|你现在(?:是|没有|不再|处于|叫)|"
         r"你(?:不再|没有)(?:受|任何(?:限制|规则))"
@@ -245,7 +245,7 @@ OTHERS: Final = (
         r"(?:给|为)[^。\n]{0,8}(?:满分|最高分|最高评价)|(?:系统|开发者|管理员)(?:通知|消息|指令|提示|说明|覆盖)?[：:][^\n]{0,20}"
         r"(?:模式|规则|权限|限制|指令|忽略|必须|助手)"
     ),
-    "用户(?!名|界面|提示|手册|协议|组|数|体验|量|反馈)|使用者|提问者",
+    "用户(?!名|界面|提示|手册|协议|组|数|体验|量|反馈|点击|可|登录|输入|选择|在|需)|使用者|提问者",
     # Japanese
     (
         r"(?:画像|写真|この文|文章|指示|内容|文字)[^。\n]{0,10}(?:説明|言及|要約|翻訳|描写|読み上げ|触れ)(?:しないで|するな|せず|"
@@ -258,7 +258,7 @@ OTHERS: Final = (
     ),
     # The user in Japanese, Spanish, Portuguese, French, German, Russian.
     (
-        r"ユーザー|利用者|(?<!de )\busu[áa]ri[oa]\b|\butilisat(?:eur|rice)\b|\b(?:dem|den|der|die) (?:be)?nutzer\w{0,3}\b|"
+        r"(?:ユーザー|利用者)(?!が|名|は|登録|ガイド)|(?<!de )\busu[áa]ri[oa]\b|\butilisat(?:eur|rice)\b(?! (?:cliqu|saisi|peut|doit|est))|\b(?:dem|den|der|die) (?:be)?nutzer\w{0,3}\b|"
         "пользовател"
     ),
     # Spanish, French, German, Portuguese, Italian
