@@ -17,6 +17,9 @@ from detectors.views.ocr.stacked import stack
 DOUBTFUL = 0.85
 """A line that scores below this may be turned or mirrored."""
 
+SHORTEST = 2.0
+"""Times as long as high: a shorter box is a letter or a shape, and no line to be turned."""
+
 PROBES = 3
 """So many of the widest doubtful lines decide how the others are turned."""
 
@@ -58,7 +61,7 @@ def rescue(
         return engine.recognise(picture, [line.quad[list(turn)] for line in some])
 
     doubtful = sorted(
-        (line for line in lines if line.score < DOUBTFUL),
+        (line for line in lines if line.score < DOUBTFUL and _is_long(line)),
         key=lambda line: line.size[0],
         reverse=True,
     )
@@ -75,6 +78,11 @@ def rescue(
         id(old): new for old, new in zip(doubtful, again, strict=True) if new.score > old.score
     }
     return [better.get(id(line), line) for line in lines]
+
+
+def _is_long(line: Reading) -> bool:
+    length, height = line.size
+    return length >= SHORTEST * height
 
 
 def _score(lines: Sequence[Reading]) -> float:
