@@ -10,11 +10,12 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from detectors.cache import VerdictCache, content_key
-from detectors.contract.detector import Check, Comparison, Detector, DetectorError, View
+from detectors.contract.detector import Check, Comparison, Detector, DetectorError, View, Windowed
 from detectors.contract.exchange import (
     DocumentPart,
     Exchange,
@@ -61,6 +62,10 @@ class _Sheet:
         root = self.roots[part.key]
         self.gaps.setdefault(root, Gap(part=root, kind=kind, reason=reason))
 
+    @property
+    def texts(self) -> list[TextPart]:
+        return [part for part in self.parts if isinstance(part, TextPart)]
+
     def late(self) -> bool:
         return time.monotonic() > self.deadline
 
@@ -87,6 +92,8 @@ class Inspector:
         self.views = tuple(views)
         self.checks = tuple(checks)
         self._cache = cache if cache is not None else VerdictCache(0)
+        if self._cache.keeps:
+            self.checks = tuple(_remembering(check, self._cache) for check in self.checks)
         self._picture_s = picture_s
         twins = [name for name, count in Counter(self._names()).items() if count > 1]
         if twins:
@@ -112,6 +119,38 @@ class Inspector:
 
         A view or check that has begun is not interrupted: a deadline holds between runs.
         """
+        sheet = self._revealed(exchange, timeout_s)
+        for check in self.checks:
+            self._judge(_beside(check, exchange), sheet.texts, sheet)
+        seen = sum(1 for _ in exchange.parts())
+        coverage = Coverage(
+            seen=seen, inspected=seen - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
+        )
+        return Inspection(
+            parts=tuple(sheet.parts),
+            findings=tuple(sheet.findings),
+            runs=tuple(sheet.runs),
+            coverage=coverage,
+        )
+
+    def ahead(self, exchange: Exchange, timeout_s: float) -> None:
+        """Scores some of an exchange that still grows, so that judging the whole costs less.
+
+        Nothing is found by it. Where nothing is remembered, nothing is done.
+        """
+        windowed = [check for check in self.checks if isinstance(check, Windowed)]
+        if not (windowed and self._cache.keeps):
+            return
+        sheet = self._revealed(exchange, timeout_s)
+        for check in windowed:
+            for text in sheet.texts:
+                if sheet.late():
+                    return
+                with suppress(Exception):  # it comes again with the whole, and counts there
+                    check.ahead(text)
+
+    def _revealed(self, exchange: Exchange, timeout_s: float) -> _Sheet:
+        """The exchange's parts, and all that is derived from them."""
         sheet = _Sheet(deadline=time.monotonic() + timeout_s)
         own = list(exchange.parts())
         for part in own:
@@ -121,18 +160,7 @@ class Inspector:
         for text in join(exchange, _read_from_pictures(sheet)):
             sheet.add(text)
             self._reveal(text, sheet, 0)
-        texts = [part for part in sheet.parts if isinstance(part, TextPart)]
-        for check in self.checks:
-            self._judge(_beside(check, exchange), texts, sheet)
-        coverage = Coverage(
-            seen=len(own), inspected=len(own) - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
-        )
-        return Inspection(
-            parts=tuple(sheet.parts),
-            findings=tuple(sheet.findings),
-            runs=tuple(sheet.runs),
-            coverage=coverage,
-        )
+        return sheet
 
     def _reveal(self, part: Part, sheet: _Sheet, depth: int) -> None:
         applying = [view for view in self.views if view.applies(part)]
@@ -211,6 +239,11 @@ class Inspector:
         for (key, same), found in zip(batch, judged, strict=True):
             self._cache.put_findings(key, tuple(found))
             _settle(check, same, found, share, sheet)
+
+
+def _remembering(check: Check, cache: VerdictCache) -> Check:
+    """The check, with the cache at hand if it scores ahead."""
+    return check.remembering(cache) if isinstance(check, Windowed) else check
 
 
 def _beside(check: Check, exchange: Exchange) -> Check:
