@@ -40,8 +40,8 @@ MOST_CHARACTERS: Final = 600_000
 """Characters of one text, beyond which it is not judged: about a minute of one core."""
 MOST_WINDOWS: Final = 800
 """Windows of one text, beyond which it is not judged, for texts of many tokens a character."""
-MOST_AHEAD: Final = 8
-"""Windows of one text that are scored ahead at once: about 0.2 seconds of one core."""
+MOST_AHEAD: Final = 16
+"""Windows of one text that are scored ahead at once: about 0.3 seconds of one core."""
 LEAST_SCORE: Final = 0.05
 """Scores below are not reported: no threshold stands there."""
 SPECIAL_TOKENS: Final = 3

@@ -23,7 +23,7 @@ from service.providers.strict_json import Json
 STEP_AHEAD: Final = 500
 """Characters by which an answer grows before more of it is scored ahead: of English, fewer than
 from one window of the classifier to the next."""
-SHARE_AHEAD: Final = 16
+SHARE_AHEAD: Final = 32
 """A long answer is scored ahead each time that it grew by this part of it: its tokens are read from
 the beginning each time, and that is to cost no more for each character of a longer one."""
 

@@ -252,7 +252,7 @@ def test_a_few_windows_of_a_long_text_are_scored_ahead_at_once() -> None:
     growing = Counted.load()
     remembering = growing.remembering(VerdictCache(100))
     for turn in range(1, 3):
-        remembering.ahead(text(" ".join(map(str, range(3000)))))
+        remembering.ahead(text(" ".join(map(str, range(9000)))))
         assert len(growing.windows) == len(set(growing.windows)) == turn * MOST_AHEAD
 
 
