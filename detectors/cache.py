@@ -1,5 +1,8 @@
 """Verdicts by content: a chat sends its history again each turn, and pays only for what is new.
 
+So does a streamed answer, which is judged whole at its end: it pays for those windows then that
+were not scored ahead.
+
 The second of the two seams of scale-out: what is kept is serialisable, so a shared store can
 stand behind the same methods.
 """
@@ -42,13 +45,22 @@ class Revealed:
 
 
 class VerdictCache:
-    """The last ``size`` answers of views and checks, in process; thread-safe. 0 keeps nothing."""
+    """The last ``size`` answers of views and of checks, and as many scores of single windows.
+
+    In process; thread-safe. 0 keeps nothing.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._findings: OrderedDict[str, tuple[Finding, ...]] = OrderedDict()
         self._revealed: OrderedDict[str, Revealed] = OrderedDict()
+        self._scores: OrderedDict[str, bytes] = OrderedDict()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept."""
+        return self._size > 0
 
     def findings(self, key: str) -> tuple[Finding, ...] | None:
         """What a check found in this content, or None if it has not judged it."""
@@ -63,6 +75,13 @@ class VerdictCache:
 
     def put_revealed(self, key: str, revealed: Revealed) -> None:
         self._put(self._revealed, key, revealed)
+
+    def scores(self, key: str) -> bytes | None:
+        """The scores of a window, as the check wrote them, or None if it was not scored ahead."""
+        return self._get(self._scores, key)
+
+    def put_scores(self, key: str, scores: bytes) -> None:
+        self._put(self._scores, key, scores)
 
     def _get(self, store: OrderedDict[str, V], key: str) -> V | None:
         with self._lock:

@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +22,7 @@ from detectors.contract.detector import (
     DetectorError,
     Looking,
     View,
+    Windowed,
 )
 from detectors.contract.exchange import (
     DocumentPart,
@@ -67,6 +69,8 @@ class Inspector:
         self.views = tuple(views)
         self.checks = tuple(checks)
         self._cache = cache if cache is not None else VerdictCache(0)
+        if self._cache.keeps:
+            self.checks = tuple(_remembering(check, self._cache) for check in self.checks)
         self._picture_s = picture_s
         twins = [name for name, count in Counter(self._names()).items() if count > 1]
         if twins:
@@ -92,6 +96,38 @@ class Inspector:
 
         A view or check that has begun is not interrupted: a deadline holds between runs.
         """
+        sheet = self._opened(exchange, timeout_s)
+        for check in self.checks:
+            self._judge(_beside(check, exchange), sheet.texts, sheet)
+        seen = sum(1 for _ in exchange.parts())
+        coverage = Coverage(
+            seen=seen, inspected=seen - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
+        )
+        return Inspection(
+            parts=tuple(sheet.parts),
+            findings=tuple(sheet.findings),
+            runs=tuple(sheet.runs),
+            coverage=coverage,
+        )
+
+    def ahead(self, exchange: Exchange, timeout_s: float) -> None:
+        """Scores some of an exchange that still grows, so that judging the whole costs less.
+
+        Nothing is found by it. Where nothing is remembered, nothing is done.
+        """
+        windowed = [check for check in self.checks if isinstance(check, Windowed)]
+        if not (windowed and self._cache.keeps):
+            return
+        sheet = self._opened(exchange, timeout_s)
+        for check in windowed:
+            for text in sheet.texts:
+                if sheet.late():
+                    return
+                with suppress(Exception):  # it comes again with the whole, and counts there
+                    check.ahead(text)
+
+    def _opened(self, exchange: Exchange, timeout_s: float) -> Sheet:
+        """The exchange's parts, and all that is derived from them."""
         sheet = Sheet(deadline=time.monotonic() + timeout_s, picture_s=self._picture_s)
         own = list(exchange.parts())
         for part in own:
@@ -101,18 +137,7 @@ class Inspector:
         for text in join(exchange, _read_from_pictures(sheet)):
             sheet.add(text)
             self._reveal(text, sheet, 0)
-        texts = [part for part in sheet.parts if isinstance(part, TextPart)]
-        for check in self.checks:
-            self._judge(_beside(check, exchange), texts, sheet)
-        coverage = Coverage(
-            seen=len(own), inspected=len(own) - len(sheet.gaps), gaps=tuple(sheet.gaps.values())
-        )
-        return Inspection(
-            parts=tuple(sheet.parts),
-            findings=tuple(sheet.findings),
-            runs=tuple(sheet.runs),
-            coverage=coverage,
-        )
+        return sheet
 
     def _reveal(self, part: Part, sheet: Sheet, depth: int) -> None:
         applying = [view for view in self.views if view.applies(part)]
@@ -196,6 +221,11 @@ def _revealed(view: View, part: Part, looks: Looks) -> Sequence[Part]:
         return view.look(part, looks)
     with looks.sheet.spending(part):
         return view.reveal(part)
+
+
+def _remembering(check: Check, cache: VerdictCache) -> Check:
+    """The check, with the cache at hand if it scores ahead."""
+    return check.remembering(cache) if isinstance(check, Windowed) else check
 
 
 def _beside(check: Check, exchange: Exchange) -> Check:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from detectors.contract.detector import View
-from detectors.contract.exchange import ImagePart, Part
+from detectors.contract.exchange import ImagePart, Part, TextPart
 from detectors.contract.finding import Finding, Gap, Outcome, Run
 
 T = TypeVar("T")
@@ -43,6 +43,10 @@ class Sheet:
     def gap(self, part: Part, kind: str, reason: str) -> None:
         root = self.roots[part.key]
         self.gaps.setdefault(root, Gap(part=root, kind=kind, reason=reason))
+
+    @property
+    def texts(self) -> list[TextPart]:
+        return [part for part in self.parts if isinstance(part, TextPart)]
 
     def late(self, part: Part | None = None) -> str:
         """Why nothing more may begin, of this part if one is named; empty while it may."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnxruntime as ort
@@ -29,7 +30,7 @@ from detectors.checks.windows import (
     segments,
     tokens_of,
 )
-from detectors.contract.detector import DetectorError, ModelError, SelfCheckError
+from detectors.contract.detector import DetectorError, Memory, ModelError, SelfCheckError
 from detectors.contract.exchange import Origin, TextPart
 from detectors.contract.finding import Finding
 from detectors.contract.labels import CLASSIFIER_LABELS, HARM, HAZARDS
@@ -39,6 +40,8 @@ MOST_CHARACTERS: Final = 600_000
 """Characters of one text, beyond which it is not judged: about a minute of one core."""
 MOST_WINDOWS: Final = 800
 """Windows of one text, beyond which it is not judged, for texts of many tokens a character."""
+MOST_AHEAD: Final = 16
+"""Windows of one text that are scored ahead at once: about 0.3 seconds of one core."""
 LEAST_SCORE: Final = 0.05
 """Scores below are not reported: no threshold stands there."""
 SPECIAL_TOKENS: Final = 3
@@ -80,9 +83,15 @@ class Classifier:
     name = "classifier"
 
     def __init__(
-        self, settings: Mapping[str, Any], tokenizer: Tokenizer, session: ort.InferenceSession
+        self,
+        settings: Mapping[str, Any],
+        tokenizer: Tokenizer,
+        session: ort.InferenceSession,
+        memory: Memory | None = None,
     ) -> None:
         self.version: str = settings["version"]
+        self._settings = settings
+        self._memory = memory
         self._size: int = settings["window_tokens"] - SPECIAL_TOKENS
         self._overlap: int = settings["overlap_tokens"]
         self._slope = np.array([settings["calibration"][la][0] for la in CLASSIFIER_LABELS])
@@ -94,7 +103,7 @@ class Classifier:
         self._mark = tokenizer.token_to_id(ANSWER_MARK)
 
     @classmethod
-    def load(cls, folder: Path = FOLDER, threads: int = 1) -> Classifier:
+    def load(cls, folder: Path = FOLDER, threads: int = 1) -> Self:
         """Loads ``model.json``, ``tokenizer.json`` and ``model.onnx`` of a folder.
 
         Raises:
@@ -113,6 +122,24 @@ class Classifier:
                 f"the classifier in {folder.name} cannot be loaded ({type(error).__name__}): "
                 "model.json, model.onnx and tokenizer.json must be there and whole"
             ) from error
+
+    def remembering(self, memory: Memory) -> Self:
+        """The same model, with what was scored ahead taken from there."""
+        return type(self)(self._settings, self._tokenizer, self._session, memory)
+
+    def ahead(self, text: TextPart) -> None:
+        """Scores full windows of a text that still grows, and remembers them.
+
+        They are windows of the whole text as well, as long as its first tokens stay what they are.
+        """
+        if self._memory is None or len(text.text) > MOST_CHARACTERS:
+            return
+        tokens = tokens_of(text.text, self._tokenizer)
+        windows = overlapping(tokens, self._size, self._overlap)
+        full = [self._marked(text, window) for window in windows if len(window.ids) == self._size]
+        new = [ids for ids in full if self._memory.scores(self._key(ids)) is None]
+        for ids in new[:MOST_AHEAD]:
+            self._memory.put_scores(self._key(ids), self._scores(ids).tobytes())
 
     def judge(self, texts: Sequence[TextPart]) -> Sequence[Sequence[Finding]]:
         """Findings of each text: a label's score is that of the text's worst window.
@@ -154,9 +181,9 @@ class Classifier:
             raise DetectorError(
                 f"text too long to judge: {len(windows)} windows, at most {MOST_WINDOWS}"
             )
-        mark = (self._mark,) if part.origin is Origin.MODEL else ()
         judged = [
-            _Judged(window, self._scores((*mark, *window.ids))) for window in dict.fromkeys(windows)
+            _Judged(window, self._known(self._marked(part, window)))
+            for window in dict.fromkeys(windows)
         ]
         runs = self._runs(tokens, places, judged) if places[1:] else []
         return self._reported(part, judged, runs) if judged else []
@@ -214,6 +241,21 @@ class Classifier:
                 for value, where in placed
             ]
         return findings
+
+    def _marked(self, part: TextPart, window: Window) -> Sequence[int]:
+        """The tokens that the network is shown of a window."""
+        mark = (self._mark,) if part.origin is Origin.MODEL else ()
+        return (*mark, *window.ids)
+
+    def _key(self, ids: Sequence[int]) -> str:
+        return hashlib.sha256(
+            f"{self.name} {self.version} ".encode() + array("q", ids).tobytes()
+        ).hexdigest()
+
+    def _known(self, ids: Sequence[int]) -> Scores:
+        """The scores of a window, computed unless it was scored ahead."""
+        kept = None if self._memory is None else self._memory.scores(self._key(ids))
+        return self._scores(ids) if kept is None else np.frombuffer(kept, dtype=np.float64)
 
     def _scores(self, ids: Sequence[int]) -> Scores:
         row = np.array([[self._begin, *ids, self._end]], dtype=np.int64)

@@ -88,6 +88,29 @@ class Comparison(Check, Protocol):
         ...
 
 
+class Memory(Protocol):
+    """Scores by content, kept between calls by whoever runs the checks."""
+
+    def scores(self, key: str) -> bytes | None:
+        """What was kept under this key, or None."""
+        ...
+
+    def put_scores(self, key: str, scores: bytes) -> None: ...
+
+
+@runtime_checkable
+class Windowed(Check, Protocol):
+    """A check that reads a text in windows, of which the full ones stay when the text grows."""
+
+    def remembering(self, memory: Memory) -> Check:
+        """The same, with what was scored ahead taken from there."""
+        ...
+
+    def ahead(self, text: TextPart) -> None:
+        """Scores full windows of a text that still grows, a few at a time, and remembers them."""
+        ...
+
+
 class DetectorError(Exception):
     """Root of what a detector may raise on purpose; its message holds no payload.
 

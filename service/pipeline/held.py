@@ -10,14 +10,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from detectors.contract.exchange import Exchange, Message, Part
+from detectors.contract.exchange import Exchange, Message, Part, TextPart
 from service.errors import Malformed
 from service.pipeline.pieces import Growing, beginning, boundary, piece, said
 from service.policy.model import Streaming, StreamMode
 from service.providers.base import Provider, may_end
 from service.providers.sse import Event
 from service.providers.strict_json import Json
+
+STEP_AHEAD: Final = 500
+"""Characters by which an answer grows before more of it is scored ahead: of English, fewer than
+from one window of the classifier to the next."""
+SHARE_AHEAD: Final = 32
+"""A long answer is scored ahead each time that it grew by this part of it: its tokens are read from
+the beginning each time, and that is to cost no more for each character of a longer one."""
 
 
 @dataclass(slots=True)
@@ -51,11 +59,16 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What is to be judged now; ``reach`` says how far each part is judged by that."""
+    """What is to be judged now; ``reach`` says how far each part is judged by that.
+
+    ``ahead`` is the answer so far, where it is time to score some of it ahead, for the last
+    judgement.
+    """
 
     exchange: Exchange
     reach: tuple[tuple[_Grown, int], ...] = ()
     whole: bool = False
+    ahead: Exchange | None = None
 
 
 class Held:
@@ -78,6 +91,7 @@ class Held:
         self._parts: dict[str, _Grown] = {}
         self._waiting: deque[_Waiting] = deque()
         self._said = 0
+        self._ahead_at = 0
         self._judged = False
         self._over = False
         self._passed = False
@@ -166,7 +180,23 @@ class Held:
                 reach.append((known, end))
             messages.append(Message(role=message.role, parts=tuple(parts)))
         told = tuple(message for message in messages if message.parts)
-        return Share(exchange=replace(exchange, messages=told), reach=tuple(reach))
+        return Share(
+            exchange=replace(exchange, messages=told),
+            reach=tuple(reach),
+            ahead=self._ahead(exchange),
+        )
+
+    def _ahead(self, exchange: Exchange) -> Exchange | None:
+        """The texts so far, up to their last words, if they grew by enough to be scored ahead."""
+        if self._said - self._ahead_at < max(STEP_AHEAD, self._said // SHARE_AHEAD):
+            return None
+        self._ahead_at = self._said
+        messages = []
+        for message in exchange.messages:
+            texts = [part for part in message.parts if isinstance(part, TextPart)]
+            parts = [piece(each, 0, beginning(each.text, len(each.text))) for each in texts]
+            messages.append(replace(message, parts=tuple(parts)))
+        return replace(exchange, messages=tuple(messages))
 
     def whole(self) -> Share:
         """The answer, to be judged in its full length: nothing more comes. Raises ``Malformed``."""

@@ -32,6 +32,9 @@ from service.upstream import Answer
 AHEAD: Final = 16
 """Pieces of an answer that are read before they are looked at; each has 64 KiB at most."""
 
+AHEAD_S: Final = GRACE_S / 2
+"""Seconds after which no text is scored ahead: a share's work ends ``GRACE_S`` late at most."""
+
 _log = structlog.get_logger("glassgate")
 
 
@@ -202,6 +205,8 @@ class Guard:
         about = (self._examiner, self._trace)
         if events is None:
             inspection, decision = examine.judge(share.exchange, *about)
+            if share.ahead is not None and decision.action is not Action.REFUSE:
+                self._examiner.inspector.ahead(share.ahead, AHEAD_S)
         else:
             inspection, decision, events = examine.streamed(
                 share.exchange, events, self._provider, *about

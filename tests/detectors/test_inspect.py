@@ -31,6 +31,7 @@ from detectors.contract.exchange import (
 from detectors.contract.finding import Finding, Inspection
 from detectors.inspect import MOST_DEPTH, Inspector
 from detectors.views.tool_call import ToolCall
+from tests.detectors.checks.counting import Counted
 
 
 @dataclass
@@ -512,6 +513,42 @@ def test_the_cache_keeps_the_newest_and_no_more() -> None:
         cache.put_findings(key, ())
         cache.findings("a" if key == "b" else key)
     assert [cache.findings(key) is not None for key in "abc"] == [True, False, True]
+
+
+def test_the_cache_keeps_the_newest_scores_and_no_more() -> None:
+    cache = VerdictCache(2)
+    for key in "abc":
+        cache.put_scores(key, key.encode())
+    assert [cache.scores(key) for key in "abc"] == [None, b"b", b"c"]
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_nothing_is_scored_ahead_where_nothing_is_remembered(size: int) -> None:
+    classifier = Counted.load()
+    inspector = Inspector([], [classifier], VerdictCache(size))
+    answer = exchange((text("The boats stayed in the harbour. " * 99),))
+    inspector.ahead(answer, 60)
+    assert bool(classifier.windows) is (size > 0)
+    before = len(classifier.windows)
+    whole = inspector.inspect(answer, 60)
+    assert (len(classifier.windows) == before + 1) is (size > 0)
+    assert whole.findings == Inspector([], [classifier]).inspect(answer, 60).findings
+
+
+def test_what_fails_ahead_fails_with_the_whole() -> None:
+    inspector = Inspector([], [Ahead()], VerdictCache(9))
+    inspector.ahead(exchange((text("boom"),)), 5)
+    assert not inspector.inspect(exchange((text("boom"),)), 5).coverage.complete
+
+
+class Ahead(Words):
+    """Fails ahead as it does with the whole."""
+
+    def remembering(self, _memory: object) -> Ahead:
+        return self
+
+    def ahead(self, text: TextPart) -> None:
+        self.judge([text])
 
 
 def test_many_threads_get_the_verdicts_of_their_own_parts() -> None:

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from service.pipeline.held import Held, Share
+from service.pipeline.held import SHARE_AHEAD, STEP_AHEAD, Held, Share
 from service.policy.model import Streaming, StreamMode
 from service.providers.openai_chat import OpenAIChat
 from service.providers.sse import Event
@@ -238,6 +239,28 @@ def test_an_answer_that_cannot_be_read_for_a_while_waits() -> None:
     assert playing.hear(*script[1:]) == [bare]
     assert playing.judged == [["f\n{}"]]
     assert playing.end() == script[1:]
+
+
+def test_what_there_is_of_the_texts_is_scored_ahead_as_they_grow() -> None:
+    window = 200
+    playing = play(window=window)
+    for number in range(4000):
+        playing.hear(says(f"{number:04} wo"), says("rd "))
+    ahead = [told(share.ahead) for share in playing.shares if share.ahead is not None]
+    assert all(text.endswith("word ") for (text,) in ahead)
+    ends = [len(text) for (text,) in ahead]
+    steps = [after - before for before, after in pairwise([0, *ends])]
+    assert STEP_AHEAD - window < min(steps)
+    assert max(steps) < ends[-1] // SHARE_AHEAD + window
+    assert 40_000 - ends[-1] < ends[-1] // SHARE_AHEAD + window
+
+
+def test_of_a_call_nothing_is_scored_ahead() -> None:
+    """Its arguments are read when they are whole."""
+    playing = play()
+    playing.hear(says("words " * 20), *[calls('{"a": "' if not n else "word ") for n in range(200)])
+    (ahead,) = {tuple(told(share.ahead)) for share in playing.shares if share.ahead is not None}
+    assert ahead == ("words " * 20,)
 
 
 def test_a_buffered_answer_is_judged_once_however_long_it_is() -> None:
