@@ -41,3 +41,17 @@ def gate(model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
 def client(gate: Gate) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{gate.url}/v1", api_key="sk-e2e", max_retries=0) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def direct(model_url: str) -> Iterator[OpenAI]:
+    """A client of the model without the gate."""
+    with OpenAI(base_url=f"{model_url}/v1", api_key="sk-e2e", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def patient(gate: Gate) -> Iterator[OpenAI]:
+    """A client of the gate that tries again as the SDK does by default."""
+    with OpenAI(base_url=f"{gate.url}/v1", api_key="sk-e2e") as client:
+        yield client

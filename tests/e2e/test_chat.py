@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -75,13 +74,6 @@ CALLS: dict[str, dict[str, Any]] = {
 USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 every = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-
-
-@pytest.fixture(scope="module")
-def direct(model_url: str) -> Iterator[OpenAI]:
-    """A client of the model without the gate."""
-    with OpenAI(base_url=f"{model_url}/v1", api_key="sk-e2e", max_retries=0) as client:
-        yield client
 
 
 def plain(told: Model) -> dict[str, Any]:

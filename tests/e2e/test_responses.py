@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -106,20 +105,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "file-not-inspected",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def direct(model_url: str) -> Iterator[OpenAI]:
-    """A client of the model without the gate."""
-    with OpenAI(base_url=f"{model_url}/v1", api_key="sk-e2e", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def patient(gate: Gate) -> Iterator[OpenAI]:
-    """A client of the gate that tries again as the SDK does by default."""
-    with OpenAI(base_url=f"{gate.url}/v1", api_key="sk-e2e") as client:
-        yield client
 
 
 def plain(told: BaseModel) -> Any:  # noqa: ANN401 - as on the wire

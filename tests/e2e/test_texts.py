@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -12,7 +12,6 @@ import pytest
 from fastapi import Response
 from openai import OpenAI
 
-from tests.e2e.gate import Gate
 from tests.e2e.upstream import Upstream
 from tests.pictures import photo, png, receipt, written
 
@@ -32,20 +31,6 @@ REFUSED: dict[str, Callable[[OpenAI], Any]] = {
     "a picture": lambda one: one.images.generate(model="m", prompt=HARM),
     "a streamed picture": lambda one: one.images.generate(model="m", prompt=HARM, stream=True),
 }
-
-
-@pytest.fixture(scope="module")
-def direct(model_url: str) -> Iterator[OpenAI]:
-    """A client of the model without the gate."""
-    with OpenAI(base_url=f"{model_url}/v1", api_key="sk-e2e", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def patient(gate: Gate) -> Iterator[OpenAI]:
-    """A client of the gate that tries again as the SDK does by default."""
-    with OpenAI(base_url=f"{gate.url}/v1", api_key="sk-e2e") as client:
-        yield client
 
 
 def plain(told: Any) -> Any:  # noqa: ANN401 - as on the wire
