@@ -11,6 +11,7 @@ from detectors.checks.echo import Echo
 from detectors.checks.links import Links
 from detectors.checks.orders import Orders
 from detectors.checks.patterns import Patterns
+from detectors.checks.people import People
 from detectors.checks.places import Places
 from detectors.contract.detector import Check, View
 from detectors.views.decode.view import Decode
@@ -38,6 +39,7 @@ CHECKS: Final[dict[str, Callable[[], Check]]] = {
     "classifier": Classifier.load,
     "patterns": Patterns,
     "orders": Orders,
+    "people": People,
     "places": Places.load,
     "links": Links,
     "echo": Echo,
