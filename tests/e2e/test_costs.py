@@ -10,7 +10,7 @@ from openai import OpenAI
 
 from tests.e2e.gate import Gate
 from tests.e2e.messages import asked, picture
-from tests.pictures import faint, jpeg, photo, png, receipt, written
+from tests.pictures import encoded, jpeg, photo, png, receipt, written
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -49,16 +49,18 @@ def test_a_worker_stays_small(gate: Gate, client: OpenAI) -> None:
 def test_the_log_and_the_metrics_tell_what_each_look_at_a_picture_cost(
     gate: Gate, client: OpenAI
 ) -> None:
-    message = asked("What is this?", picture(png(faint("A quiet street in the old town", step=3))))
+    later = written("A quiet street in the old town")
+    moving = encoded(photo(1), "PNG", save_all=True, append_images=[later], duration=50)
+    message = asked("What is this?", picture(moving))
     for times in (1, 2):  # the second time is remembered
-        before = gate.counted("glassgate_runs_total", detector="ocr:faint", outcome="found")
-        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:faint")
+        before = gate.counted("glassgate_runs_total", detector="ocr:frame", outcome="found")
+        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:frame")
         got = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=message)
         runs = gate.logged(got.headers["x-glassgate-id"])["runs"]
-        assert runs["ocr"]["clean"] == runs["ocr:faint"]["found"] == 1
+        assert runs["ocr"]["clean"] == runs["ocr:frame"]["found"] == 1
         assert "ocr:texture" not in runs
-        after = gate.counted("glassgate_runs_total", detector="ocr:faint", outcome="found")
-        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:faint") - spent
+        after = gate.counted("glassgate_runs_total", detector="ocr:frame", outcome="found")
+        spent = gate.counted("glassgate_detector_seconds_sum", detector="ocr:frame") - spent
         assert after == before + 1
-        assert spent == pytest.approx(runs["ocr:faint"]["ms"] / 1000, abs=1e-3)
+        assert spent == pytest.approx(runs["ocr:frame"]["ms"] / 1000, abs=1e-3)
         assert (spent > 0) == (times == 1)

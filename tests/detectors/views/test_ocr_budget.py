@@ -94,7 +94,7 @@ LATE = {**LOOKED, "ocr:frame": "timed_out"}
 
 @pytest.mark.parametrize(
     ("budget_s", "runs", "action"),
-    [(60.0, LOOKED, Action.FORWARD), (NO_TIME, LATE, Action.REFUSE)],
+    [(60.0, LOOKED, Action.REWRITE), (NO_TIME, LATE, Action.REFUSE)],
     ids=["in time", "too late"],
 )
 def test_a_look_that_came_too_late_is_a_gap_on_which_the_policy_refuses(
