@@ -3,9 +3,10 @@
     python -m benchmarks.beside_rapidocr [--images DIR] [--every N] [--drawn N] [--threads 2]
 
 Ours is all that is revealed of a picture: every view that the base install brings, with all looks
-of ``ocr``; not the faces of the extra. Theirs is text alone, in a process and a virtual environment of its own, which
-is made at the first run. Both get the picture as ``gpt-4o`` is shown it, up to ``MOST_PIXELS``, one
-after the other in random order. ``DIR`` is as for ``benchmarks.pictures``. The aim: our median and
+of ``ocr``; not the faces of the extra. Theirs is text alone, in a process and a virtual environment
+of its own, which is made at the first run. Both get the picture as ``gpt-4o`` is shown it, up to
+``MOST_PIXELS``, one after the other in random order. ``DIR`` is as for ``benchmarks.pictures``.
+The aim: our median and
 our 95th percentile are no more than ``MOST`` of theirs.
 """
 

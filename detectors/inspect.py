@@ -230,7 +230,7 @@ def _remembering(check: Check, cache: VerdictCache) -> Check:
 
 def _beside(check: Check, exchange: Exchange) -> Check:
     """The check, as it judges this exchange."""
-    if isinstance(check, Comparison) and exchange.stage is Stage.RESPONSE:
+    if exchange.stage is Stage.RESPONSE and isinstance(check, Comparison):
         return check.beside(exchange.shown)
     return check
 
