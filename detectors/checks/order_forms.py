@@ -1,4 +1,4 @@
-"""The forms of orders to an assistant, in fourteen languages: see ``orders``.
+"""The forms of orders to an assistant, in twelve languages: see ``orders``.
 
 They speak of an answer, of its reader or of the assistant itself, so that signs, forms and
 machines, which give orders too, rarely have them. Every repetition is bounded, so that a form is

@@ -169,7 +169,10 @@ def ended(provider: Provider | None, reply: Reply) -> Reply:
     Without it they bring the file again, as they should only after an error that may pass.
     """
     known = any(name == STATUS for name, _ in reply.headers)
-    passing = reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus(500)
+    passing = (
+        reply.status == HTTPStatus.TOO_MANY_REQUESTS
+        or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
     if known or passing or not isinstance(provider, GeminiFiles):
         return reply
     return replace(reply, headers=[*reply.headers, (STATUS, "final")])

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from detectors.checks import orders
 from detectors.checks.orders import LONGEST, Orders
+from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import Origin, TextPart
 
 ORDERS = [
@@ -131,5 +133,8 @@ def test_hostile_text_costs_no_time() -> None:
     assert time.thread_time() - begun < 2.0
 
 
-def test_it_knows_its_known_answer() -> None:
+def test_it_notices_when_its_known_answer_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     Orders().self_check()
+    monkeypatch.setattr(orders, "FORMS", ())
+    with pytest.raises(SelfCheckError):
+        Orders().self_check()

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from detectors.checks import people
 from detectors.checks.people import People
+from detectors.contract.detector import SelfCheckError
 from detectors.contract.exchange import Origin, TextPart
 
 TOLD = {
@@ -79,5 +81,8 @@ def test_hostile_text_costs_linear_time(bait: str) -> None:
     assert four_times < 10 * max(once, 0.05)
 
 
-def test_it_knows_its_known_answer() -> None:
+def test_it_notices_when_its_known_answer_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     People().self_check()
+    monkeypatch.setattr(people, "_FORMS", ())
+    with pytest.raises(SelfCheckError):
+        People().self_check()

@@ -11,17 +11,15 @@ import pytest
 from PIL import Image
 
 from detectors.cache import VerdictCache
-from detectors.contract.exchange import Exchange, ImagePart, Message, Origin, Role, Stage, TextPart
+from detectors.contract.exchange import Exchange, Message, Role, Stage, TextPart
 from detectors.contract.finding import Inspection
 from detectors.inspect import Inspector
-from detectors.media.canonical import canonicalise
-from detectors.media.sizes import ANYTHING
 from detectors.views.ocr import Ocr
 from service.policy.compile import compile_policy
 from service.policy.model import Action
 from service.policy.resolve import merge
 from service.settings import DEFAULT_POLICY
-from tests.pictures import INJECTION, faint, photo, png, receipt, written
+from tests.pictures import INJECTION, faint, photo, pinned, png, receipt, written
 
 T = TypeVar("T")
 Draw = Callable[[], Image.Image]
@@ -47,17 +45,6 @@ def ocr() -> Ocr:
     return Ocr.load()
 
 
-def picture(data: bytes) -> ImagePart:
-    pinned = canonicalise(data, "image/png", bound=ANYTHING)
-    return ImagePart(
-        pointer="/0",
-        origin=Origin.USER,
-        data=pinned.data,
-        media_type=pinned.media_type,
-        original=None if pinned.data == data else data,
-    )
-
-
 def faint_then_a_line() -> bytes:
     """An animation: its first frame holds a faint line, its second another line."""
     out = BytesIO()
@@ -71,7 +58,7 @@ def asked(data: bytes) -> Exchange:
         dialect="d",
         model="m",
         stage=Stage.REQUEST,
-        messages=(Message(role=Role.USER, parts=(picture(data),)),),
+        messages=(Message(role=Role.USER, parts=(pinned(data),)),),
     )
 
 
@@ -80,7 +67,7 @@ def outcomes(seen: Inspection) -> dict[str, str]:
 
 
 def test_once_the_clock_runs_out_no_look_begins(ocr: Ocr) -> None:
-    part, clock = picture(faint_then_a_line()), Clock(left=1)
+    part, clock = pinned(faint_then_a_line()), Clock(left=1)
     (read,) = (one for one in ocr.look(part, clock) if isinstance(one, TextPart))
     assert read.method == "ocr:faint"
     assert clock.asked[:2] == ["ocr:faint", "ocr:frame"]

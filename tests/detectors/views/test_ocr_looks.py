@@ -11,9 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from benchmarks.reading import likeness
 from detectors.contract.exchange import ImagePart, Origin, TextPart
-from detectors.media.canonical import canonicalise
 from detectors.media.paint import mask
-from detectors.media.sizes import ANYTHING
 from detectors.views.ocr import Ocr
 from detectors.views.ocr.hidden import UNSENT, bgr, looks
 from detectors.views.ocr.looks import frames
@@ -23,7 +21,7 @@ from detectors.views.ocr.looks.frames import frame_looks
 from detectors.views.ocr.looks.look import longest_run
 from detectors.views.ocr.looks.scaled import scaled_looks
 from detectors.views.ocr.looks.texture import texture_looks
-from tests.pictures import INJECTION, faint, photo, png, receipt, written
+from tests.pictures import INJECTION, faint, photo, pinned, png, receipt, written
 
 Draw = Callable[[], bytes]
 
@@ -31,17 +29,6 @@ Draw = Callable[[], bytes]
 @pytest.fixture(scope="module")
 def ocr() -> Ocr:
     return Ocr.load()
-
-
-def pinned(data: bytes) -> ImagePart:
-    picture = canonicalise(data, "image/png", bound=ANYTHING)
-    return ImagePart(
-        pointer="/0",
-        origin=Origin.USER,
-        data=picture.data,
-        media_type=picture.media_type,
-        original=None if picture.data == data else data,
-    )
 
 
 def texts(ocr: Ocr, part: ImagePart) -> dict[str | None, TextPart]:
